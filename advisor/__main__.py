@@ -328,7 +328,10 @@ def _serve(options: argparse.Namespace) -> str:
     if options.print_proxy or options.processes != 1:
         return _serve_many(options)
     from advisor.foundation.places import top_folder
+    from advisor.report.loading import load_all
 
+    # Streamlit listens before it loads anything: who comes meanwhile would wait here while another replica is idle.
+    load_all()
     # Streamlit's own command, in this process; it reads the settings that lie beside the app.
     app = str(top_folder() / "app.py")
     sys.argv = ["streamlit", "run", app, "--server.port", str(options.port), "--server.address", options.address]

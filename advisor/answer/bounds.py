@@ -52,29 +52,31 @@ class Bounds:
             if least_rank > TIGHT or not self._may_be_tight(job):
                 return Key(DOES_NOT_FIT, _NEVER if job.after else 0.0)
             least, most = None, TIGHT
+        least_kept, broken = self.asked.least_percent, self._broken_by(job.setup)
+        if self.about.writes and least_kept is not None and job.kept.task < least_kept and job.level is not None:
+            broken += 1
+        if broken:
+            most = min(most, NOT_AS_ASKED)
         faster = _OPTIMISM * (MOST_DRAFTED if self.about.question.model.mtp else 1.0)
         speed = faster / least if least and job.setup.speed_is_known and self.about.writes else None
         figures = Figures(
             _AS_FAST_AS_ANY if speed is None else speed,
-            self._least_on_host(job) if refined else None,
+            self._least_on_host(job, most) if refined else None,
             users_that_fit=_MANY_MORE if weights.users else 1,
             cost=self._least_cost(job.setup) if weights.money else None,
         )
         points = utility(job.kept, job.traits, figures, weights, self.users, self.asked.min_tokens_per_s)
-        least_kept, broken = self.asked.least_percent, self._broken_by(job.setup)
-        if not self.about.writes:
-            return Key(min(most, NOT_AS_ASKED), points - BROKEN * broken) if broken else Key(most, points)
-        if least_kept is not None and job.kept.task < least_kept and job.level is not None:
-            broken += 1
-        if broken:
-            return Key(min(most, NOT_AS_ASKED), points - BROKEN * broken)
+        if broken or not self.about.writes:
+            return Key(most, points - BROKEN * broken)
         return Key(min(most, RANKS[status_by(job.kept.overall, job.traits.bits, speed)]), points)
 
-    def _least_on_host(self, job: Job) -> float | None:
-        """The share of the weights that any plan which fits has on the host; None where there may be none."""
+    def _least_on_host(self, job: Job, rank: int) -> float | None:
+        """The share of the weights that any plan of this rank or a better one has on the host; None where there may be
+        none. Up to "tight" no margin is kept."""
         if job.level is None or self._least_seconds(job) == float("inf"):
             return None
-        return job.setup.runtime.least_on_host(job.setup.request, job.level)
+        setup = job.setup
+        return setup.runtime.least_on_host(setup.without_margin if rank <= TIGHT else setup.request, job.level)
 
     def _least_cost(self, setup: Setup) -> float | None:
         """What a million tokens cost at least, of the fastest plan imaginable."""

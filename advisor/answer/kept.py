@@ -10,8 +10,8 @@ from advisor.answer.utility import Kept
 from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level, written
 from advisor.models.catalogue import OwnFile
-from advisor.quality import ModelFacts, Quality, estimate_quality
-from advisor.quality.kv_cache_loss import with_cache
+from advisor.quality import ModelFacts, Quality, estimate_quality, typically_kept
+from advisor.quality.kv_cache_loss import task_loss, with_cache
 from advisor.quality.own_files import with_own_file
 from advisor.quality.published import estimate_published
 from advisor.runtimes.registry import runtime_by
@@ -48,10 +48,15 @@ def kept_before(
     facts: ModelFacts, own_file: OwnFile | None, level: LevelId, task: str, caches: CacheTypes
 ) -> float | None:
     """What a level will typically keep, in percent, before anything is planned."""
-    found = estimate_quality(facts, written(level), task)
-    if own_file is not None:
-        found = with_own_file(found, own_file, task)
-    kept = with_cache(found, facts.family, *caches, task).kept
+    kept = _kept_of_file(facts, own_file, level, task)
+    return None if kept is None else max(0.0, kept - task_loss(facts.family, *caches, task).typical)
+
+
+@lru_cache(maxsize=1 << 14)  # caches of all types share it
+def _kept_of_file(facts: ModelFacts, own_file: OwnFile | None, level: LevelId, task: str) -> float | None:
+    if own_file is None:
+        return typically_kept(facts, written(level), task)
+    kept = with_own_file(estimate_quality(facts, written(level), task), own_file, task).kept
     return None if kept is None else kept.typical
 
 

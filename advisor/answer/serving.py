@@ -14,7 +14,7 @@ from advisor.costs.workload import Throughput
 from advisor.sizing.plan import Plan
 from advisor.speed import Speed
 
-MOST_AT_ONCE = 64  # beyond it no measurement says how fast a machine is
+MOST_AT_ONCE = 64  # of a replica: beyond it no measurement says how fast a machine is
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,17 @@ def throughput_of(speed: Speed | None, plan: Plan, load: Load, wish: Wish) -> Th
     decode = alone.decode_tokens_per_s or speed.decode_tokens_per_s
     least = READING_TOKENS_PER_S if wish.tokens_per_s is None else wish.tokens_per_s
     at_once, together = 1, None
+    replicas = speed.replicas
     # What a host computes of a batch is not in the evidence.
-    places = 1 if plan.placement.offloads else min(MOST_AT_ONCE, _places(plan, load))
+    places = 1 if plan.placement.offloads else min(MOST_AT_ONCE * replicas, _places(plan, load))
     if plan.kv_tokens is not None and wish.at_once is not None:  # of servers that take all of a GPU's memory
-        places = min(places, wish.at_once)
+        places = min(places, wish.at_once * replicas)
     most = 1 << max(0, places.bit_length() - 1)  # a power of two: no byte of memory more or less tips it
     while most > 1:
         several = alone.serving(most)
         total, each = several.total_decode_tokens_per_s, several.decode_tokens_per_s
-        if total is not None and each is not None and each.typical >= least:
+        # A request that a replica has for itself is as fast as it gets, fast enough or not.
+        if total is not None and each is not None and (each.typical >= least or most <= replicas):
             at_once, together = most, total
             break
         most //= 2
@@ -55,7 +57,8 @@ def throughput_of(speed: Speed | None, plan: Plan, load: Load, wish: Wish) -> Th
     if wish.first_token_s is not None and alone.time_to_first_token_s is not None:
         # What an idle machine keeps a reader waiting for is no matter of how full it is.
         wait = max(0.0, wish.first_token_s - alone.time_to_first_token_s.typical) or None
-    return Throughput(decode, read, at_once, together, wait)
+    reading = None if read is None or replicas == 1 else read.scaled(replicas)
+    return Throughput(decode, read, at_once, together, wait, reading)
 
 
 def _places(plan: Plan, load: Load) -> int:

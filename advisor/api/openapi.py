@@ -43,8 +43,10 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "LLM Fit Advisor", "version": VERSION, "description": _about()},
         "servers": [{"url": "/api/v1"}],
+        "security": [{}, {"token": []}],  # a token where people log in, nothing elsewhere
         "paths": paths,
         "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": {
                 "answer": _schema("answer"),
                 "sizes": _schema("sizes"),
@@ -52,7 +54,7 @@ def document() -> dict[str, Any]:
                 "machines": {"type": "object", "required": ["schema", "words", "machines"]},
                 "paste": {"type": "object", "required": ["schema", "read", "machine", "question", "measurements"]},
                 "problem": {"type": "object", "required": ["type", "title", "status", "detail", "error"]},
-            }
+            },
         },
     }
 

@@ -178,6 +178,27 @@ def packaged_price(key: str, at: datetime) -> tuple[Decimal, Decimal, Decimal | 
     return Decimal(values[0]), Decimal(values[1]), None if values[2] is None else Decimal(values[2])
 
 
+def packaged_since(day: date) -> Mapping[str, date]:
+    """Since when the package's price of "provider/model" holds, of models that it says are still offered; without
+    prices whose first day it does not say.
+    """
+    found = {}
+    for (provider, name), model in _packaged_models().items():
+        prices = model.prices if isinstance(model.prices, list) else []
+        starts = [getattr(price.constraint, "start_date", None) for price in prices]
+        begun = [start for start in starts if start is not None and start <= day]
+        if begun and not model.deprecated:
+            found[f"{provider}/{name}"] = max(begun)
+    return MappingProxyType(found)
+
+
+def packaged_context(key: str) -> int | None:
+    """The longest context of "provider/model" that the package knows."""
+    provider, _, model = key.partition("/")
+    found = _packaged_models().get((provider, model))
+    return None if found is None else found.context_window
+
+
 @cache
 def _packaged_models() -> Mapping[tuple[str, str], Any]:
     # Imported late: the package's data takes 0.2 s to load, which a question without an API need not wait for.

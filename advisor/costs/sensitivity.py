@@ -83,6 +83,7 @@ class _Asked:
             decode=self.speed.decode.scaled(times),
             prefill=self.speed.prefill and self.speed.prefill.scaled(times),
             together=self.speed.together and self.speed.together.scaled(times),
+            reading_together=self.speed.reading_together and self.speed.reading_together.scaled(times),
         )
         return self._ask(speed, self.costs.inputs)
 

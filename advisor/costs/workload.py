@@ -27,9 +27,10 @@ class Throughput:
     """Tokens a second of one machine.
 
     `decode` counts generated tokens of one request that it has for itself, `together` those of `at_once` requests, the
-    most it works on at the same time (None: no more than of one). `prefill` counts prompt tokens; None where reading
-    the prompt is not counted. `wait_s` is how long a request of the busiest hour may wait before it is begun, on the
-    mean; None: as long as it takes.
+    most it works on at the same time (None: no more than of one). `prefill` counts prompt tokens of one request, and
+    `reading_together` those of all, where replicas read at the same time; None where reading the prompt is not counted,
+    and where no more are read together than of one. `wait_s` is how long a request of the busiest hour may wait before
+    it is begun, on the mean; None: as long as it takes.
     """
 
     decode: Range
@@ -37,6 +38,7 @@ class Throughput:
     at_once: int = 1
     together: Range | None = None
     wait_s: float | None = None
+    reading_together: Range | None = None
 
     def __post_init__(self) -> None:
         if self.decode.low <= 0 or (self.prefill is not None and self.prefill.low <= 0):
@@ -82,7 +84,8 @@ def seconds_of_token(speed: Throughput, load: Load, case: Case, alone: bool = Tr
     """The same, reading and writing apart."""
     output = (1 - load.input_share) / _at(speed.decode if alone else speed.of_all, case)
     read = load.input_share * load.read_percent / 100
-    return Decimal(0) if speed.prefill is None else read / _at(speed.prefill, case), output
+    reading = speed.prefill if alone else speed.reading_together or speed.prefill
+    return Decimal(0) if reading is None else read / _at(reading, case), output
 
 
 def seconds_formula(speed: Throughput, load: Load, case: Case) -> tuple[Message, ...]:

@@ -47,7 +47,7 @@ def serve(port: int, address: str, processes: int, say: Callable[[str], None]) -
         work.chmod(0o755)  # nginx gives its rights up, and must still find its folders
         (work / "nginx.conf").write_text(configuration, "utf-8")
         stack.enter_context(_stopped_politely())
-        commands = {f"process {index + 1}": _streamlit(one) for index, one in enumerate(ports)}
+        commands = {f"process {index + 1}": _dashboard(one) for index, one in enumerate(ports)}
         running = {name: _start(stack, command, environment) for name, command in commands.items()}
         for name, one in zip(commands, ports, strict=True):
             _wait_for(f"http://127.0.0.1:{one}{folder}/_stcore/health", name, running[name])
@@ -104,10 +104,8 @@ def served_folder() -> str:
     return f"/{path}" if path else ""
 
 
-def _streamlit(port: int) -> list[str]:
-    app = str(top_folder() / "app.py")
-    own = ["--server.port", str(port), "--server.address", "127.0.0.1"]
-    return [sys.executable, "-m", "streamlit", "run", app, *own]
+def _dashboard(port: int) -> list[str]:
+    return [sys.executable, "-m", "advisor", "serve", "--port", str(port), "--address", "127.0.0.1"]
 
 
 def _start(stack: ExitStack, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:

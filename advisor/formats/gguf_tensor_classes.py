@@ -168,19 +168,21 @@ def classify(model: Model) -> Iterator[tuple[Tensor, TensorClass]]:
     """Every tensor of the model, in file order, with its class; equal classes are mostly one object."""
     ordered = in_file_order(model.tensors)
     layer_count, wiring = len(model.layers), model.wiring.gguf
-    value_count = sum(_part(tensor.name) in VALUE_LIKE for tensor in ordered)
     seen: dict[Part, int] = {}
     # The classes of most tensors repeat over layers; the cache turns name tests into one lookup.
-    by_name: dict[str, tuple[Part, bool, Type, bool]] = {}
+    by_name: dict[tuple[str, tuple[int, ...]], tuple[Part, bool, Type, bool]] = {}
     classes: dict[tuple[str, tuple[int, ...], tuple[bool, ...]], TensorClass] = {}
+    names: list[tuple[str, tuple[int, ...]]] = []
     for tensor in ordered:
         short = tensor.name if tensor.layer is None else tensor.name.split(".", 2)[2]
-        key = f"{short}{tensor.dimensions}"
-        if key not in by_name:
-            part = _part(tensor.name)
+        names.append((short, tensor.shape))
+        if names[-1] not in by_name:
             precious = any(fragment in short for fragment in wiring.at_least_8_bit)
-            by_name[key] = (part, _quantizable(tensor, wiring), _source_type(tensor, wiring), precious)
-        part, quantizable, source, precious = by_name[key]
+            found = _part(tensor.name), _quantizable(tensor, wiring), _source_type(tensor, wiring), precious
+            by_name[names[-1]] = found
+    value_count = sum(by_name[name][0] in VALUE_LIKE for name in names)
+    for tensor, name in zip(ordered, names, strict=True):
+        part, quantizable, source, precious = by_name[name]
         deep: tuple[bool, ...] = _NOWHERE
         if quantizable and part in _COUNTED:
             value_like = part in VALUE_LIKE
@@ -191,8 +193,8 @@ def classify(model: Model) -> Iterator[tuple[Tensor, TensorClass]]:
             layer = tensor.layer if model.experts > 1 and tensor.layer is not None else ordinal
             position = Position(ordinal, value_count if value_like else layer_count, layer, layer_count)
             deep = _deep(position, value_like)
-        if (kind := classes.get((key, tensor.shape, deep))) is None:
+        if (kind := classes.get((*name, deep))) is None:
             stacked = len(tensor.shape) > 2 and tensor.shape[2] > 1
             kind = TensorClass(part, quantizable, source, tensor.shape[0], stacked, deep, precious)
-            classes[key, tensor.shape, deep] = kind
+            classes[*name, deep] = kind
         yield tensor, kind

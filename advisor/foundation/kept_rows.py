@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel
 
 from advisor.foundation.caches import Shared
-from advisor.foundation.compiled import of_the_program
+from advisor.foundation.compiled import compiled_folder, of_the_program, stamp_of
 from advisor.foundation.csv_rows import read_rows
 
 RowT = TypeVar("RowT", bound=BaseModel)
@@ -25,8 +26,12 @@ ValueT = TypeVar("ValueT")
 class Rows(Sequence[RowT]):
     """The rows of a table, or some of them, each made when it is first asked for. Pickled, they are a tuple."""
 
-    def __init__(self, table: _Table[RowT], places: Sequence[int]) -> None:
-        self._table, self._places = table, places
+    def __init__(self, table: _Table[RowT], places: Sequence[int] | None = None) -> None:
+        self._table, self._chosen = table, places
+
+    @property
+    def _places(self) -> Sequence[int]:
+        return range(len(self._table.rows)) if self._chosen is None else self._chosen
 
     @overload
     def __getitem__(self, place: int) -> RowT: ...
@@ -57,7 +62,8 @@ class Rows(Sequence[RowT]):
 
     def only(self, places: Iterable[int]) -> Rows[RowT]:
         """Those at these places."""
-        return Rows(self._table, [self._places[place] for place in places])
+        chosen = self._chosen
+        return Rows(self._table, list(places) if chosen is None else [chosen[place] for place in places])
 
 
 def unchecked(kind: type[RowT], values: dict[str, Any]) -> RowT:
@@ -74,54 +80,77 @@ def unchecked(kind: type[RowT], values: dict[str, Any]) -> RowT:
 
 
 class _Table(Shared, Generic[RowT]):
-    """Plain values of each row by column, and by column what those of other kinds are made of them with."""
+    """Plain values of each row by column, loaded when first asked for, and of columns of other kinds how."""
 
-    def __init__(self, kind: type[RowT], columns: Sequence[str], others: Mapping[int, str], rows: list[bytes]) -> None:
-        self._kind, self._columns, self._rows = kind, columns, rows
-        fields = kind.model_fields
-        make: dict[str, Any] = {"day": date.fromisoformat, "decimal": Decimal}
-        self._others = [(at, make.get(how) or fields[columns[at]].annotation) for at, how in others.items()]
+    def __init__(self, kind: type[RowT], path: Path, key: tuple[str, ...]) -> None:
+        self._kind, self._path, self._key = kind, path, key
         self._made: dict[int, RowT] = {}
 
-    def __len__(self) -> int:
-        return len(self._rows)
+    @cached_property
+    def _kept(self) -> tuple[list[str], dict[int, str], list[bytes]]:
+        if compiled_folder() is None:
+            return [], {}, [b""] * len(self._read())
+        found: tuple[list[str], dict[int, str], list[bytes]] = of_the_program(
+            f"rows-{self._path.stem}", lambda: _plain(self._kind, self._read()), stamp_of(self._path)
+        )
+        return found
+
+    def _read(self) -> tuple[RowT, ...]:
+        rows = read_rows(self._path, self._kind, self._key)
+        self._made = dict(enumerate(rows))
+        return rows
+
+    @property
+    def rows(self) -> list[bytes]:
+        return self._kept[2]
+
+    @cached_property
+    def _others(self) -> list[tuple[int, Callable[[Any], Any]]]:
+        columns, others, _ = self._kept
+        make: dict[str, Any] = {"day": date.fromisoformat, "decimal": Decimal}
+        kinds: dict[str, Any] = {name: field.annotation for name, field in self._kind.model_fields.items()}
+        return [(at, make.get(how) or kinds[columns[at]]) for at, how in others.items()]
 
     def row(self, place: int) -> RowT:
+        kept = self.rows[place]
         if (found := self._made.get(place)) is None:
+            values: list[Any] = marshal.loads(kept)  # noqa: S302 - of a file that `compiled` has checked
+            for column, made in self._others:
+                if values[column] is not None:
+                    values[column] = made(values[column])
             # Not validated again, which needs a schema of every table and takes longer than to read it.
-            found = unchecked(self._kind, dict(zip(self._columns, self._values(place), strict=True)))
+            found = unchecked(self._kind, dict(zip(self._kept[0], values, strict=True)))
             found = self._made.setdefault(place, found)  # two threads that ask at once get the same
         return found
 
-    def _values(self, place: int) -> list[Any]:
-        values: list[Any] = marshal.loads(self._rows[place])  # noqa: S302 - of a file that `compiled` has checked
-        for column, made in self._others:
-            if values[column] is not None:
-                values[column] = made(values[column])
-        return values
-
 
 def kept_rows(path: Path, kind: type[RowT], key: tuple[str, ...] = ()) -> Rows[RowT]:
-    """What `read_rows` returns of a file under data/, which is read and checked again only where it has changed."""
-    kept = of_the_program(f"rows-{path.stem}", lambda: _plain(read_rows(path, kind, key), list(kind.model_fields)))
-    table = _Table(kind, *kept)
-    return Rows(table, range(len(table)))
+    """What `read_rows` returns of a file under data/, which is read and checked again only where it has changed, and
+    not before something of it is asked for; what `read_rows` raises is raised then.
+    """
+    return Rows(_Table(kind, path, key))
 
 
-def _plain(rows: Iterable[BaseModel], columns: list[str]) -> tuple[list[str], dict[int, str], list[bytes]]:
+def _plain(kind: type[BaseModel], rows: Iterable[BaseModel]) -> tuple[list[str], dict[int, str], list[bytes]]:
+    columns = list(kind.model_fields)
     values = [[getattr(row, column) for column in columns] for row in rows]
-    others = {at: how for row in values for at, value in enumerate(row) if (how := _other_kind(value))}
+    others = {
+        at: how
+        for at, column in enumerate(zip(*values, strict=True))
+        for of_value in set(map(type, column))
+        if (how := _other_kind(of_value))
+    }
     for row in values:
         for at, how in others.items():
             row[at] = None if row[at] is None else row[at].value if how == "enum" else str(row[at])
     return columns, others, [marshal.dumps(row) for row in values]
 
 
-def _other_kind(value: object) -> str:
-    """What a value is that cannot be kept as it is."""
-    if isinstance(value, Enum):
+def _other_kind(kind: type) -> str:
+    """What values are that cannot be kept as they are."""
+    if issubclass(kind, Enum):
         return "enum"
-    return "day" if isinstance(value, date) else "decimal" if isinstance(value, Decimal) else ""
+    return "day" if issubclass(kind, date) else "decimal" if issubclass(kind, Decimal) else ""
 
 
 def places_by(

@@ -41,7 +41,8 @@ def find_models(typed: str, limit: int = 8) -> tuple[Found, ...]:
 def the_only_model(typed: str) -> Entry | None:
     """The model that has all of the typed words where no other has: "qwen coder 30b"; None where several or none do."""
     words = {word for word in _typed_words(typed) if word not in FORMS}
-    if not any(word.isalpha() and not _PLAIN.fullmatch(word) for word in words):
+    named = any(word.isalpha() and not _PLAIN.fullmatch(word) for word in words)
+    if "/" in typed or not named or max(len(words), *map(len, words)) < 3:
         return None
     having = [entry for entry in catalogue().values() if words <= _findable(entry).words.keys()]
     return having[0] if len(having) == 1 else None
@@ -71,7 +72,7 @@ def _findable(entry: Entry) -> Findable:
     words |= dict.fromkeys(words_of(entry.hf_repo.rpartition("/")[2]), 0.0)
     words |= {word: _cost(word) for text in (entry.id, entry.name) for word in words_of(text)}
     if not any(_SIZE.fullmatch(word) for word in words):  # people say "671b" all the same
-        words[f"{entry.about.parameters / 1e9:.0f}b"] = 0.0
+        words[f"{entry.model_parameters / 1e9:.0f}b"] = 0.0
     words |= dict.fromkeys(_NAMED_BY_SIZE.findall(entry.id), 1.0)
     year, month = (int(part) for part in entry.released.split("-")[:2])
     return Findable(entry.id, words, -_YEAR * (year + month / 12 - 2000))

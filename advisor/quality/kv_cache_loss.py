@@ -77,6 +77,12 @@ def damages(family: str, kind_k: str | None, kind_v: str | None) -> bool:
     return kv_loss(family, kind_k, kind_v).typical > DAMAGE_POINTS
 
 
+def task_loss(family: str, kind_k: str | None, kind_v: str | None, task: str) -> Range:
+    """Points that a cache in these types costs at a task."""
+    lost = kv_loss(family, kind_k, kind_v)
+    return lost.scaled(relative_loss(_LONG)) if task == _LONG else lost
+
+
 def with_cache(
     quality: Quality, family: str, kind_k: str | None, kind_v: str | None, task: str = "knowledge"
 ) -> Quality:
@@ -85,9 +91,7 @@ def with_cache(
     What is looked for in a long text suffers first: 1.8 times as much as knowledge. Both errors are independent, so
     that they add as squares.
     """
-    lost = kv_loss(family, kind_k, kind_v)
-    if task == _LONG:
-        lost = lost.scaled(relative_loss(_LONG))
+    lost = task_loss(family, kind_k, kind_v, task)
     if not lost.typical or quality.kept is None:
         return quality
     kept = quality.kept

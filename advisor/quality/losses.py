@@ -53,8 +53,8 @@ _FURTHEST = 4.0  # units of scatter; what lies further off is no accident
 _SOURCE_DISCOUNT = 0.1
 
 # By how many percent leaving out one more score in a hundred must narrow a range to be worth it, by tier: from 5 bits
-# up, 4 bits, 3 bits and less. So nine in ten are inside where whole sources are left out, and the ranges are short.
-_WORTH = (8.0, 6.4, 12.0)
+# up, 4, 3, 2 bits and less. So nine in ten are inside where whole sources are left out, and the ranges are short.
+_WORTH = (8.0, 6.4, 9.0, 12.0)
 _LEFT_OUT = np.linspace(0.01, 0.1, 19)  # shares of scores that may be left out at either end
 # A cell that this many sources measured counts half, the wider cell it belongs to the other half.
 _SOURCES_TO_TRUST = 7
@@ -63,7 +63,7 @@ _CAUTION = 1.5
 # long-context tasks that most such rows are from).
 _HEAVY_TAILED = {"long_context": 4.0, "multilingual": 4.0}
 _COLLAPSE_TELLS = 0.2  # weight of such scores in a model's own factor: a collapse there says little of other tasks
-TIERS = {8: 0, 6: 0, 5: 0, 4: 1, 3: 2, 2: 2, 1: 2}
+TIERS = {8: 0, 6: 0, 5: 0, 4: 1, 3: 2, 2: 3, 1: 3}
 # Before any measurement: a test of 1,000 questions answered at 70 % moves by 2 % of its score, an average by less.
 _NOISE, _AVERAGE_NOISE, _LEAST_NOISE, _NOISE_ROWS = 2.0, 0.8, 0.6, 4
 

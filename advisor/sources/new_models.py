@@ -27,7 +27,7 @@ from advisor.models.model import Model
 from advisor.models.names import find_by_repository
 from advisor.sources.hub_lists import Card, config_text, gguf_of, popular
 from advisor.sources.hub_lists import card_of as read_card
-from advisor.sources.published_files import REPOSITORIES
+from advisor.sources.published_files import REPOSITORIES, USUAL
 from advisor.sources.search import Order
 
 _GGUF_REPOSITORIES = 4
@@ -188,7 +188,7 @@ def difference_of(found: Iterable[Proposed], today: date, folder: Path | None = 
     """What --write would change, as a difference to review: new files, and rows at the end of a table."""
     folder = folder or data_folder()
     lines: list[str] = []
-    rows = []
+    rows: list[str] = []
     for one in found:
         if one.entry is not None:
             lines += unified_diff((), _text_of(one.entry).splitlines(), "/dev/null", _path_of(one.entry), lineterm="")
@@ -203,7 +203,8 @@ def difference_of(found: Iterable[Proposed], today: date, folder: Path | None = 
 def write_all(found: Iterable[Proposed], today: date, folder: Path | None = None) -> tuple[str, ...]:
     """Write the entries and rows; the paths that were. An entry that is there already is never replaced."""
     folder = folder or data_folder()
-    written, rows = [], []
+    written: list[str] = []
+    rows: list[str] = []
     for one in found:
         if one.entry is None or (path := folder / "models" / f"{one.entry.id}.json").exists():
             continue
@@ -229,6 +230,8 @@ def _text_of(entry: Entry) -> str:
 def _rows_of(one: Proposed, today: date) -> Iterator[str]:
     if one.entry is not None:
         for repository in one.gguf:
+            if repository.partition("/")[0] not in USUAL:  # nobody here knows which levels they offer
+                continue
             held = io.StringIO()
             source = f"{_HUB}/models?other=base_model:quantized:{one.repository}"
             csv.writer(held, lineterminator="").writerow((one.entry.id, repository, source, today.isoformat()))

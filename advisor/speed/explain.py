@@ -17,6 +17,7 @@ _OF_DECODE = {
     "step": fact("decode_step"),
     "layer": fact("decode_layer"),
     "moe_layer": fact("decode_moe_layer"),
+    "recurrent": fact("decode_recurrent"),
     "compute": fact("decode_compute"),
     "attention": fact("decode_attention"),
     "small_batch": fact("decode_small_batch"),

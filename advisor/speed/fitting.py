@@ -28,7 +28,8 @@ Vector = NDArray[np.float64]
 # than what is known of it: half the nominal products, some 30 microseconds for each exchange, as many for a request.
 _DECODE = {
     "weights": 1.2, "quantized": 0.15, "low_bits": 0.4, "cache": 2.0, "step": 0.3, "layer": 0.8, "moe_layer": 1.0,
-    "compute": 2.0, "attention": 1.0, "small_batch": 1.0, "batch_compute": 2.0, "batch_moe": 2.0, "serve_moe": 0.7,
+    "recurrent": 0.8, "compute": 2.0, "attention": 1.0, "small_batch": 1.0, "batch_compute": 2.0, "batch_moe": 2.0,
+    "serve_moe": 0.7,
     "prompts": 1.6, "prompts_attention": 1.5, "requests": 6.0, "exchange": 3.0, "exchange_tokens": 2.0, "hop": 0.2,
     "bfloat": 0.3, "early": 1.0, "early_layer": 0.5,
 }  # fmt: skip

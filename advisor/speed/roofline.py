@@ -20,7 +20,7 @@ from advisor.speed.load import SpeedLoad
 from advisor.speed.shape import Shape
 
 DECODE_TERMS = (
-    "weights", "quantized", "low_bits", "cache", "step", "layer", "moe_layer", "compute", "attention",
+    "weights", "quantized", "low_bits", "cache", "step", "layer", "moe_layer", "recurrent", "compute", "attention",
     "small_batch", "batch_compute", "batch_moe",
     "serve_moe", "prompts", "prompts_attention", "requests", "exchange", "exchange_tokens", "hop", "bfloat",
     "early", "early_layer",
@@ -105,7 +105,12 @@ def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, s
 
 def _once(shape: Shape) -> dict[str, float]:
     """What a step and its layers cost whatever their size."""
-    return {"step": 1.0, "layer": shape.layers / _LAYERS, "moe_layer": shape.moe_layers / _LAYERS}
+    return {
+        "step": 1.0,
+        "layer": shape.layers / _LAYERS,
+        "moe_layer": shape.moe_layers / _LAYERS,
+        "recurrent": shape.recurrent_layers / _LAYERS,
+    }
 
 
 def _in_order(names: Sequence[str], found: Mapping[str, float]) -> Terms:

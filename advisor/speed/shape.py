@@ -31,6 +31,7 @@ class Shape:
     experts: int = 0  # of a layer
     unpacked: tuple[tuple[int, float], ...] = ()  # as `attention`, of an engine that unpacks a prompt's keys
     attention_layers: int = 0  # that look back at what is cached
+    recurrent_layers: int = 0  # that keep a state
     # Of each window (0: none) the elements that the cache keeps of a token.
     cells: tuple[tuple[int, float], ...] = ()
 
@@ -84,6 +85,7 @@ def shape_of(model: Model) -> Shape:
             unpacked=tuple((window, 2 * each) for window, each in unpacked.items()),
             known_as=_known_shapes().get(_signature(model, model.parameters)),
             attention_layers=looking,
+            recurrent_layers=sum(layer.recurrent for layer in model.layers),
             attention=tuple((window, 2 * each) for window, each in attention.items()),
         )
     return found

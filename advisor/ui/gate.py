@@ -20,11 +20,13 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 from advisor.access.roles import Person, Roles, login_required, roles
 from advisor.api.bearer import HOW, program_of, refusal
 from advisor.foundation.errors import InputError
+from advisor.question.question import LANGUAGE_KEY
 from advisor.store.errors import StoreUnavailable
 from advisor.ui import login
 from advisor.ui.ownership import from_here
 from advisor.ui.reader_sentences import sentence_page
 from advisor.ui.static_files import SCRIPTS, path_in_app
+from advisor.ui.tongue import follow
 from advisor.words import told
 
 LOGIN, CALLBACK, LOGOUT = "/login", "/oauth2callback", "/auth/logout"
@@ -38,6 +40,8 @@ _OPEN = frozenset(
         "/readyz",
         "/metrics",
         "/robots.txt",
+        "/favicon.ico",
+        "/favicon.png",
         LOGIN,
         "/auth/login",
         CALLBACK,
@@ -126,6 +130,7 @@ async def _refused(scope: Scope) -> Response | None:
         return None if from_here(request, typed=True) else PlainTextResponse("Refused\n", 403)
     if path in _OPEN or path.startswith(_OPEN_BELOW):
         return None
+    follow(request.query_params.get(LANGUAGE_KEY, ""))  # in which a refusal is told
     found = _roles()
     if found is None:
         why = told("Nobody can be let in just now: whoever runs this server finds the reason in its log.")

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from advisor.foundation.errors import AdvisorError
 from advisor.foundation.logs import set_up
 from advisor.foundation.turns import PAGES
+from advisor.report.loading import load_all
 from advisor.store.database import holds_nothing
 from advisor.store.errors import StoreUnavailable
 from advisor.store.housekeeping import purge_regularly
@@ -43,18 +44,9 @@ FAVICON = Path(__file__).with_name("favicon.png")
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Load what every session needs once, before the first visitor, so that a broken data file stops the start."""
-    import pandas  # noqa: F401
-    import plotly.graph_objects  # noqa: F401
-
-    from advisor.answer.answer import answer
-    from advisor.answer.data_check import check_data
-    from advisor.question.question import Question
-    from advisor.report.from_answer import report_of
-
     set_up()
     login.check()
-    check_data()
-    report_of(answer(Question.from_values({})))
+    load_all()
     settle()
     _start_worker()
     chores = [asyncio.create_task(purge_regularly(store)), asyncio.create_task(collect_when_idle())]

@@ -46,7 +46,7 @@ _STYLE = """
 #told { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; margin: 0.4rem 0; }
 #told dt { color: var(--quiet); }
 #told dd { margin: 0; }
-form { display: grid; gap: 0.7rem; margin: 0.8rem 0; }
+form:not([hidden]) { display: grid; gap: 0.7rem; margin: 0.8rem 0; }
 form input:not([type=checkbox]) { display: block; width: 100%; max-width: 22rem; font: inherit; color: inherit;
   background: var(--paper); border: 1px solid var(--quiet); border-radius: 0.4rem; padding: 0.35rem 0.5rem; }
 """

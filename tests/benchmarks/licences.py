@@ -19,7 +19,7 @@ _LONGEST = 60  # a whole text stands in the old field of some
 _HEAD = """# Licences of what comes along
 
 The program's own licence is Apache-2.0. These are the packages that `requirements.lock` installs with it, and those
-that its extras name, with what each says of its own licence. `python -m tests.benchmarks.licences` writes this list anew.
+that its extras name, with what each says of its own licence: `python -m tests.benchmarks.licences` writes it anew.
 """
 
 
@@ -46,7 +46,8 @@ def listed() -> dict[str, tuple[str, str]]:
 
 def licence_of(found: Distribution) -> str:
     """What a package says: an SPDX expression, a few words, or its classifiers; "" where it says nothing."""
-    told = found.metadata.get("License-Expression") or found.metadata.get("License") or ""
+    fields = (found.metadata.get_all(name) for name in ("License-Expression", "License"))
+    told = next((str(values[0]) for values in fields if values), "")
     if told and len(told) <= _LONGEST and "\n" not in told:
         return " ".join(told.split())
     classifiers = found.metadata.get_all("Classifier") or []

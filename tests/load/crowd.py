@@ -60,10 +60,10 @@ class Crowd:
                 if isinstance(ended, Exception):
                     self.errors.append(f"a visit ended: {ended!r}")
 
-    async def all_answered(self, more: int = 1) -> None:
+    async def all_answered(self, more: int = 1, within_s: float = _PATIENCE_S) -> None:
         """Until each of them was answered so many times more; raises TimeoutError."""
         wanted = [done + more for done in self.answered]
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(within_s):
             while any(done < most for done, most in zip(self.answered, wanted, strict=True)):
                 await asyncio.sleep(0.05)
 

@@ -37,8 +37,9 @@ class Served:
         return sum(time.clock_gettime((~one.pid << 3) | 2) for one in self.processes())  # Linux: its CPU-time clock
 
     def replicas(self) -> list[psutil.Process]:
-        """The processes of the dashboard itself, where there are several."""
-        return [one for one in self.processes() if "--server.port" in one.cmdline()]
+        """The processes of the dashboard itself, without what starts and joins them."""
+        serving = [one for one in self.processes() if "serve" in one.cmdline()]
+        return serving[1:] or serving
 
     def memory_mb(self) -> float:
         """Memory that no other process shares."""

@@ -44,13 +44,13 @@ def secrets_of(path: Path) -> Iterator[None]:
         secrets_singleton._reset()
 
 
-def claims_of(name: str, **changed: Any) -> dict[str, Any]:
+def claims_of(name: str, /, **changed: Any) -> dict[str, Any]:
     """What Streamlit keeps of somebody who logged in."""
     told = {"iss": PROVIDER, "sub": name, "is_logged_in": True, "origin": ADDRESS, "provider": "default"}
     return {**told, **PEOPLE[name], **changed}
 
 
-def cookie_of(name: str, secret: str = COOKIE_SECRET, called: str = USER_COOKIE_NAME, **changed: Any) -> str:
+def cookie_of(name: str, /, secret: str = COOKIE_SECRET, called: str = USER_COOKIE_NAME, **changed: Any) -> str:
     """The header's value with which their browser comes back."""
     signed = create_signed_value(secret, called, json.dumps(claims_of(name, **changed)))
     return f"{USER_COOKIE_NAME}={signed.decode()}"

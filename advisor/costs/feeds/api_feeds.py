@@ -8,12 +8,15 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from advisor.costs.api_prices import GENAI_PRICES, packaged_price
+from advisor.costs.api_prices import GENAI_PRICES, packaged_context, packaged_price, packaged_since
+from advisor.costs.feeds.feed_models import families, family_meant
 from advisor.costs.feeds.feed_rows import amount, checked
 from advisor.costs.feeds.fetch import FeedError
 from advisor.costs.price_rows import ApiOffer
 
 _MILLION = 1_000_000
+_NEW_DAYS = 365  # a price of longer ago says nothing of today's
+_PACKAGE = "https://github.com/pydantic/genai-prices"
 
 
 def litellm_offers(models: dict[str, Any], rows: Iterable[ApiOffer], today: date) -> tuple[ApiOffer, ...]:
@@ -64,7 +67,7 @@ def packaged_offers(rows: Iterable[ApiOffer], version: str, today: date) -> tupl
             found.append(row)
             continue
         if prices == (row.input_per_mtok, row.output_per_mtok, row.cached_per_mtok):
-            found.append(row)
+            found.append(row.model_copy(update={"checked": today}))
             continue
         changed = {
             "input_per_mtok": prices[0],
@@ -75,6 +78,45 @@ def packaged_offers(rows: Iterable[ApiOffer], version: str, today: date) -> tupl
             "source": f"{row.source.partition(' (')[0]} (package {version})",
         }
         found.append(checked(ApiOffer, GENAI_PRICES, {**row.model_dump(), **changed}))
+    return tuple(found)
+
+
+def unlisted_offers(rows: Iterable[ApiOffer], version: str, today: date) -> tuple[ApiOffer, ...]:
+    """What hosts of the table ask for further open models of the catalogue, where genai-prices knows since when."""
+    rows = tuple(rows)
+    keys, known = {row.feed_key for row in rows}, families(rows)
+    hosts = {row.feed_key.partition("/")[0]: row.provider for row in rows if row.feed == GENAI_PRICES}
+    listed = {(row.provider, row.model) for row in rows}
+    found = []
+    for key, since in sorted(packaged_since(today).items()):
+        host, _, name = key.partition("/")
+        family = family_meant(name, known)
+        if key in keys or host not in hosts or family is None or (today - since).days > _NEW_DAYS:
+            continue
+        try:
+            prices = packaged_price(key, datetime.combine(today, time(12), UTC))
+        except LookupError:  # a price that is nothing
+            continue
+        if (hosts[host], name) in listed:
+            continue
+        values = {
+            "provider": hosts[host],
+            "model": name,
+            "family": family,
+            "open_weights": "yes",
+            "input_per_mtok": prices[0],
+            "output_per_mtok": prices[1],
+            "cached_per_mtok": prices[2],
+            "context_tokens": packaged_context(key),
+            "as_of": since,
+            "checked": today,
+            "retires_on": None,
+            "source": f"{_PACKAGE} (package {version})",
+            "feed": GENAI_PRICES,
+            "feed_key": key,
+            "notes": "",
+        }
+        found.append(checked(ApiOffer, GENAI_PRICES, values))
     return tuple(found)
 
 

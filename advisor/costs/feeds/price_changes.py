@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 
 from advisor.costs.price_rows import ApiOffer, CloudOffer, ElectricityPrice
 
 _LARGEST_MOVE = Decimal("0.4")
+_KEPT_DAYS = 365
 
 
 def compare(
@@ -32,6 +34,12 @@ def compare(
                 doubts.append(f"{name} would move from {before_price} to {price} ({move:+.0%})")
     changes += [f"{name}: gone, was {price}" for name, price in old.items() if name not in new]
     return changes, doubts
+
+
+def is_history(row: CloudOffer | ApiOffer, today: date) -> bool:
+    """Of more than a year ago by its source, or where that is silent by whoever read it last: nobody's price today."""
+    seen = row.as_of or row.checked
+    return seen is not None and (today - seen).days > _KEPT_DAYS
 
 
 def rows_by_provider(rows: Iterable[CloudOffer] | Iterable[ApiOffer]) -> Counter[str]:

@@ -141,10 +141,9 @@ class Search(Ground):
         return held + sum(self.caches) <= room
 
     def least_on_host(self, weights: Weights) -> float | None:
-        """The share of the weights that is on the host wherever it fits; None where all may lie on the devices, and be
-        it without a margin."""
-        memory = self.memory
-        room = sum(max(0, device.capacity_bytes - device.overhead_bytes) for device in memory.devices)
+        """The share of the weights that is on the host wherever it fits; None where all may lie on the devices."""
+        memory, left = self.memory, 1 - self.margin
+        room = sum(max(0.0, device.capacity_bytes * left - device.overhead_bytes) for device in memory.devices)
         needed = int(weights.layers.sum()) + int(weights.experts.sum()) + weights.output
         if not memory.devices or needed + weights.tied + sum(self.caches) <= room:
             return None

@@ -242,7 +242,7 @@ class LevelPlanner:
 
     def _placed_plan(self, sized: SizedLevel, weights: Weights, judged: Weights, exactly: bool) -> Plan:
         """Whole layers on devices and host, as told or as searched for."""
-        found = self.searcher.best(judged) if self.request.search else None
+        found = self.searcher.best(judged) if self.request.search and self.searcher.has_room(judged) else None
         fits_as_judged = found is not None
         if found is None and judged is not weights and self._may_be_placed(weights):
             found = self.searcher.best(weights)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
 from advisor.answer.answer import answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.policy import READING_TOKENS_PER_S
+from advisor.costs.workload import tokens_per_machine
 from advisor.question.question import Question
 
 TODAY = date(2026, 11, 30)
@@ -77,3 +79,27 @@ def test_a_wish_for_the_first_token_leaves_less_than_its_prompt_takes() -> None:
     assert wished.speed is not None
     assert wished.speed.time_to_first_token_s is not None
     assert wished.throughput.wait_s == pytest.approx(5 - wished.speed.time_to_first_token_s.typical, abs=0.01)
+
+
+def test_two_replicas_serve_twice_as_much() -> None:
+    query = "model=llama-3.1-70b-instruct&machine=h100-sxm5-80gb&runtime=vllm&level=FP8-dynamic&requests_per_day=500000"
+    one, two = shown(f"{query}&gpus=4&use_gpus=4"), shown(f"{query}&gpus=8&data_parallel=2")
+    assert one.throughput is not None
+    assert two.throughput is not None
+    assert two.throughput.at_once == 2 * one.throughput.at_once
+    assert two.throughput.decode == one.throughput.decode  # a request alone has but one of them
+    load = one.pricing.inputs.load
+    alone, both = (tokens_per_machine(case.throughput, load, "typical") for case in (one, two) if case.throughput)
+    assert alone is not None
+    assert both is not None
+    assert float(both / alone) == pytest.approx(2, rel=0.001)
+    # Such modules are bought as boards of eight, which hold the plan of four twice: they serve the same.
+    boards = [case.costs.own.typical.unit_tokens for case in (one, two) if case.costs and case.costs.own]
+    assert boards[0] == pytest.approx(boards[1], rel=Decimal("0.001"))
+
+
+def test_each_replica_may_be_told_how_much_it_works_on() -> None:
+    query = "model=llama-3.1-70b-instruct&machine=h100-sxm5-80gb&runtime=vllm&level=FP8-dynamic&gpus=8&data_parallel=4"
+    told = shown(f"{query}&max_num_seqs=8").throughput
+    assert told is not None
+    assert told.at_once == 32

@@ -7,13 +7,17 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from advisor.report.asking import answer_plan
+from advisor.store.tokens import Tokens
 from tests.support.own_loop import in_own_loop
 
 pytest.importorskip("mcp", reason="not installed: pip install -r advisor/api/requirements.txt")
@@ -103,12 +107,18 @@ def _paths() -> dict[str, str]:
 
 @pytest.fixture
 def over_http() -> Iterator[str]:
+    with served() as address:
+        yield address
+
+
+@contextmanager
+def served(**environment: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "advisor", "mcp", "--http", "--port", str(port)]
     quiet = subprocess.DEVNULL
-    running = subprocess.Popen(command, cwd=ROOT, env=_paths(), stdin=quiet, stdout=quiet, stderr=quiet)
+    running = subprocess.Popen(command, cwd=ROOT, env=_paths() | environment, stdin=quiet, stdout=quiet, stderr=quiet)
     try:
         for _ in range(200):
             with socket.socket() as tried:
@@ -126,3 +136,31 @@ def test_over_http(over_http: str) -> None:
     assert found["decision"]["status"] == "good"
     # Who serves others says nothing of the machine it runs on.
     assert asked(over_http, "detect").is_error
+
+
+def test_over_http_a_token_is_needed_where_people_log_in(tmp_path: Path) -> None:
+    database, roles = f"sqlite:///{tmp_path / 'advisor.sqlite3'}", tmp_path / "roles.toml"
+    roles.write_text('[may]\nsee = ["ann@example.com"]\n')
+    tokens = Tokens.open(database)
+    secret, made = tokens.make("ann@example.com", 1)
+    params = {"name": "size_model", "arguments": {"model": "qwen3-8b"}}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+
+    def status(address: str, **headers: str) -> int:
+        known = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+        asked = urllib.request.Request(address, json.dumps(call).encode(), known | headers)
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answered:
+                assert b"levels" in answered.read()
+                return int(answered.status)
+        except urllib.error.HTTPError as error:
+            assert b"levels" not in error.read()
+            return error.code
+
+    with served(LLM_FIT_ADVISOR_DATABASE=database, LLM_FIT_ADVISOR_ROLES=str(roles)) as address:
+        assert status(address) == 401
+        assert status(address, Authorization="Bearer lfa_x") == 401
+        assert status(address, Authorization=f"Bearer {secret}") == 200
+        tokens.revoke(made.id)
+        assert status(address, Authorization=f"Bearer {secret}") == 401
+    tokens.close()

@@ -7,14 +7,19 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from pydantic import ValidationError
 
 from advisor.costs import own
-from advisor.costs.inputs import CostInputs
+from advisor.costs.inputs import CostInputs, Load
 from advisor.costs.money import Converter, UsedPrice
+from advisor.costs.price_rows import Residency
 from advisor.costs.price_tables import RESALE_KINDS, resale_values
 from advisor.costs.resale import value_after
+from advisor.costs.sensitivity import _rounded
 from advisor.costs.staircase import Staircase, Step, crossings
+from advisor.costs.workload import Throughput, busiest_hour
 from advisor.foundation.message import as_it_is
+from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import machines
 
 NOTHING = as_it_is("")
@@ -102,3 +107,34 @@ def test_from_the_first_year_on_the_same_share_is_lost_every_year(kind: str) -> 
     assert value[0] > value[1] > value[2] > value[3]
     for row in resale_values()[kind]:
         assert value[row.year] == row.typical / 100
+
+
+def test_who_computes_nothing_has_no_busiest_hour() -> None:
+    """A prompt whose reading is not counted, and no answer."""
+    speed = Throughput(Range(10.0, 10.0, 10.0))
+    assert busiest_hour(speed, Load(tokens_out=0), 1000) is None
+    assert busiest_hour(speed, Load(), 1000) is not None
+    assert busiest_hour(None, Load(), 1000) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "lower", "higher"), [("1234.5", 1230, 1240), ("0.0012345", "0.00123", "0.00124"), ("500", 500, 500)]
+)
+def test_what_turns_a_comparison_round_has_three_digits_away_from_the_plan(
+    value: str, lower: object, higher: object
+) -> None:
+    assert _rounded(Decimal(value), down=True) == Decimal(str(lower))
+    assert _rounded(Decimal(value), down=False) == Decimal(str(higher))
+
+
+@pytest.mark.parametrize(("percent", "allowed"), [(0, True), ("99.9", True), (100, False), (-1, False)])
+def test_a_surcharge_for_a_region_stays_below_the_price_itself(percent: object, allowed: bool) -> None:
+    row = {
+        "provider": "A", "region": "eu", "percent": str(percent), "as_of": None, "checked": "2026-11-30",
+        "source": "https://example.org", "notes": "",
+    }  # fmt: skip
+    if allowed:
+        assert Residency.model_validate(row).percent == Decimal(str(percent))
+    else:
+        with pytest.raises(ValidationError, match="percent"):
+            Residency.model_validate(row)

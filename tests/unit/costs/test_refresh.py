@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ import pytest
 from advisor.__main__ import main
 from advisor.costs.feeds import fetch
 from advisor.costs.feeds.feed_gpus import gpu_id_of, region_of
-from advisor.costs.feeds.refresh import Outcome, refresh, report
+from advisor.costs.feeds.feed_models import families, family_meant
+from advisor.costs.feeds.refresh import refresh, report
+from advisor.costs.feeds.refreshed_tables import Outcome
 from advisor.costs.price_rows import ApiOffer, CloudOffer, ElectricityPrice, ExchangeRate, Grid
-from advisor.costs.price_tables import FOLDER, GRID_KEY, cloud_offers, grids
+from advisor.costs.price_tables import FOLDER, GRID_KEY, api_offers, cloud_offers, grids
 from advisor.foundation.csv_rows import read_rows
 from advisor.foundation.errors import DataError
 from advisor.machines.catalogue import machines
@@ -60,6 +63,11 @@ def run(folder: Path, feeds: FeedServer, feed: str, *, accept: bool = False) -> 
 def cloud(folder: Path, provider: str) -> list[CloudOffer]:
     rows = read_rows(folder / "cloud.csv", CloudOffer, ("provider", "region", "instance", "gpu_id", "term"))
     return [row for row in rows if row.provider == provider]
+
+
+def added(change: str) -> bool:
+    """Of an offer for a model that the catalogue has since: no other price changed by it."""
+    return ": new, " in change
 
 
 def api(folder: Path) -> dict[str, ApiOffer]:
@@ -234,10 +242,84 @@ def test_genai_prices_are_taken_from_the_installed_package(folder: Path, feeds: 
     path.write_text(text.replace(listed, listed.replace(",0.59,0.79,", ",0.50,0.79,")), "utf-8")
     outcome = run(folder, feeds, "genai-prices")["genai-prices"]
     assert outcome.problem is None
-    assert outcome.changes == ("OpenRouter, meta-llama/llama-3.3-70b-instruct, input: 0.50 -> 0.59 (+18.0%)",)
+    assert [change for change in outcome.changes if not added(change)] == [
+        "OpenRouter, meta-llama/llama-3.3-70b-instruct, input: 0.50 -> 0.59 (+18.0%)"
+    ]
     row = api(folder)["openrouter/meta-llama/llama-3.3-70b-instruct"]
     assert (row.input_per_mtok, row.as_of, row.checked) == (Decimal("0.59"), None, TODAY)
     assert feeds.asked == []
+
+
+def test_what_a_host_asks_for_further_models_is_added_where_its_day_is_known(folder: Path, feeds: FeedServer) -> None:
+    path = folder / "api.csv"
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    key = "openrouter/qwen/qwen3-coder-next"
+    path.write_text("".join(line for line in lines if key not in line), "utf-8")
+    assert key not in api(folder)
+    outcome = run(folder, feeds, "genai-prices")["genai-prices"]
+    assert all(added(change) for change in outcome.changes)
+    assert set(outcome.changes) >= {
+        "OpenRouter, qwen/qwen3-coder-next, input: new, 0.12",
+        "OpenRouter, qwen/qwen3-coder-next, output: new, 0.8",
+    }
+    row = api(folder)[key]
+    assert (row.family, row.as_of, row.checked) == ("qwen3-coder-next", date(2026, 10, 19), TODAY)
+    # What hosts withdrew, what nobody dates, and free or hurried ways to the same model stay out.
+    assert not {one for one in api(folder) if one.endswith((":free", ":batch", "-fast"))}
+
+
+def test_what_a_host_calls_a_model_is_told_from_what_was_made_of_it() -> None:
+    known = families(api_offers())
+    named = {
+        "databricks-meta-llama-3-1-8b-instruct": "llama-3.1-8b",
+        "@cf/qwen/qwq-32b": "qwq-32b",
+        "meta.llama3-70b-instruct-v1:0": "llama-3-70b",
+        "accounts/fireworks/models/glm-5p3": "glm-5.3",
+        "Qwen/Qwen3-VL-235B-A22B-Instruct-FP8": "qwen3-vl-235b-a22b",
+        "nousresearch/hermes-3-llama-3.1-70b": None,
+        "deepseek/deepseek-v4-flash-0731:batch": None,
+        "meta-llama/Llama-3.3-70B-Instruct-Turbo": None,
+        "meta-llama/llama-3.3-70b-instruct:free": None,
+        "anthropic/claude-fable-5.1": None,
+    }
+    assert {name: family_meant(name, known) for name in named} == named
+
+
+def older(folder: Path, name: str, start: str, day: str) -> None:
+    """Of the first row that starts so: as of that day."""
+    path = folder / name
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    header, *rows = csv.reader(lines)
+    at = next(number for number, line in enumerate(lines) if line.startswith(start))
+    rows[at - 1][header.index("as_of")] = day
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+
+
+def test_offers_of_more_than_a_year_ago_are_dropped_whoever_they_are_from(folder: Path, feeds: FeedServer) -> None:
+    feeds.exoscale(**EXOSCALE)
+    older(folder, "cloud.csv", "Modal,", "2025-11-24")
+    older(folder, "cloud.csv", "Vultr,", "2025-11-25")  # a year ago, not more
+    older(folder, "api.csv", "DeepInfra,", "2025-10-01")
+    before = {name: len(cloud(folder, name)) for name in ("Modal", "Vultr")}, len(api(folder))
+    outcomes = run(folder, feeds, "exoscale")
+    assert list(outcomes) == ["exoscale", "rents of more than a year ago", "APIs of more than a year ago"]
+    (change,) = outcomes["rents of more than a year ago"].changes
+    assert change.startswith("Modal, ")
+    assert "gone, was" in change
+    assert len(cloud(folder, "Modal")) == before[0]["Modal"] - 1
+    assert len(cloud(folder, "Vultr")) == before[0]["Vultr"]
+    assert len(api(folder)) == before[1] - 1
+    assert list(run(folder, feeds, "exoscale")) == ["exoscale"]
+
+
+def test_a_table_is_not_emptied_by_a_clock_that_runs_ahead(folder: Path, feeds: FeedServer) -> None:
+    feeds.exoscale(**EXOSCALE)
+    before = contents(folder)["cloud.csv"]
+    late = refresh(date(2029, 1, 1), only=["exoscale"], folder=folder, urls=feeds.urls)
+    assert [bool(outcome.problem) for outcome in late] == [False, True, True]
+    assert "rows would go" in (late[1].problem or "")
+    assert len(contents(folder)["cloud.csv"]) == len(before)  # days of Exoscale's rows, and no row less
 
 
 def test_eurostat_takes_the_newest_half_year_of_each_country(folder: Path, feeds: FeedServer) -> None:
@@ -430,7 +512,7 @@ def test_refreshing_without_news_changes_only_dates(folder: Path, feeds: FeedSer
     feeds.exoscale(**EXOSCALE)
     outcomes = refresh(TODAY, only=["genai-prices", "litellm", "exoscale"], folder=folder, urls=feeds.urls)
     assert [outcome.problem for outcome in outcomes] == [None, None, None]
-    assert [outcome.changes for outcome in outcomes] == [(), (), ()]
+    assert [change for outcome in outcomes for change in outcome.changes if not added(change)] == []
     first = contents(folder)
     refresh(TODAY, only=["genai-prices", "litellm", "exoscale"], folder=folder, urls=feeds.urls)
     assert contents(folder) == first

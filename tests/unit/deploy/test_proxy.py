@@ -112,6 +112,9 @@ class Echo(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "public, max-age=31536000")
+        if self.path == "/oauth2callback":  # a provider's tokens come in as many as they take
+            for number in range(5):
+                self.send_header("Set-Cookie", f"_streamlit_user_tokens_{number}={'x' * 4000}")
         self.end_headers()
         self.wfile.write(body)
 
@@ -230,3 +233,18 @@ def test_a_port_in_use_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 def test_the_configuration_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--processes", "3", "--port", "9000", "--print-proxy"]) == 0
     assert capsys.readouterr().out == nginx_configuration(9000, "127.0.0.1", 3) + "\n"
+
+
+@needs_nginx
+def test_who_logs_in_brings_large_cookies(proxy: tuple[int, list[ThreadingHTTPServer]]) -> None:
+    port, _ = proxy
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/oauth2callback")
+    answered = connection.getresponse()
+    assert answered.status == 200
+    answered.read()
+    given = [value for name, value in answered.getheaders() if name == "Set-Cookie" and value.startswith("_streamlit")]
+    assert len(given) == 5
+    connection.request("GET", "/", headers={"Cookie": "; ".join(given)})
+    assert connection.getresponse().status == 200
+    connection.close()

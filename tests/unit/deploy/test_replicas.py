@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -41,16 +43,35 @@ def test_visitors_go_on_when_a_process_is_killed_and_when_the_database_restarts(
     assert lost_links(server.address, crowd.confirmed) == []
 
 
+def _cpu_of_a_start(server: Served, process: int) -> tuple[float, float]:
+    """CPU seconds that a process took which is started again: until its port is open, and until it answers."""
+    port = int(server.address.rpartition(":")[2]) + 1 + process
+    while not _is_open(port):
+        time.sleep(0.02)
+    (one,) = (one for one in server.replicas() if str(port) in one.cmdline())
+    loaded = one.cpu_times()
+    in_own_loop(back(server, 2))
+    started = one.cpu_times()
+    return loaded.user + loaded.system, started.user + started.system
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
 async def _outages(server: Served, database: Postgres) -> Crowd:
     header, _ = gguf_file("llama-3.1-8b-instruct")
     asked = with_uploaded(upload(server.address, header, "mine.gguf"), seed=1)
     crowd = Crowd(server.address, _SESSIONS, asked, think_s=0.3, freeze_every=2)
     async with crowd.there():
         await crowd.all_answered()
-        kill_one(server, crowd.visitors[0].process)
+        process = crowd.visitors[0].process
+        await asyncio.to_thread(kill_one, server, process)
+        loaded_s, started_s = await asyncio.to_thread(_cpu_of_a_start, server, process)
+        assert loaded_s > started_s / 2, "until it has loaded its data others are asked"
         await crowd.all_answered()
         assert len(crowd.back_s) == crowd.lost > 0, "who was there is served by the other one"
-        await back(server, 2)  # it is started again
         confirmed = len(crowd.confirmed)
         await asyncio.to_thread(database.kill)
         assert await asyncio.to_thread(get, server.address, "/readyz") == (200, "ready, without the database")

@@ -11,7 +11,7 @@ from advisor.costs.api_prices import family_of
 from advisor.foundation.errors import InputError
 from advisor.foundation.places import data_folder
 from advisor.models.catalogue import catalogue
-from advisor.models.find import find_models, suggest
+from advisor.models.find import find_models, suggest, the_only_model
 from advisor.models.lookup import find_model
 from advisor.models.names import find_by_host_name, find_by_name, find_by_ollama_name, find_by_repository
 from advisor.models.not_sized import NOT_SIZED_FILE, read_not_sized
@@ -113,7 +113,7 @@ ollama/llama3.3:70b: llama-3.3-70b-instruct
 @pytest.mark.parametrize("line", TYPED.split("\n")[1:-1])
 def test_what_people_type_and_what_hosts_call_a_model_is_that_model(line: str) -> None:
     typed, _, model = line.rpartition(": ")
-    assert check_model(typed) == model
+    assert check_model(typed).partition(":")[0] == model  # what it says of a level is tested elsewhere
     assert find_models(typed)[0].id == model
 
 
@@ -133,6 +133,11 @@ def test_where_several_may_be_meant_they_are_named(typed: str, among: str) -> No
     with pytest.raises(InputError) as caught:
         check_model(typed)
     assert caught.value.suggestions
+
+
+@pytest.mark.parametrize("typed", ["a", "a/a/a", "x/mxbai", "instruct", "70b", "v0.1", "reasoning 8b"])
+def test_a_letter_a_path_or_a_size_alone_names_no_model(typed: str) -> None:
+    assert the_only_model(typed) is None
 
 
 def test_no_host_s_name_is_taken_for_another_model() -> None:

@@ -208,6 +208,25 @@ def test_json_says_what_is_wrong_with_the_question(capsys: pytest.CaptureFixture
         assert error["did_you_mean"]
 
 
+def test_a_query_is_answered_in_its_language_or_says_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    sentences = set()
+    for lang in ("", "&lang=de", "&lang=fr"):
+        assert main(("plan", QUESTION + lang, "--format", "json")) == 0
+        decision = json.loads(capsys.readouterr().out)["decision"]
+        sentences.add(decision["sentence"])
+        assert decision["status"] in ("good", "limited")  # which is the same in all
+    assert len(sentences) == 3
+    for command in (
+        ("plan", f"{QUESTION}&lang=zz"),
+        ("deploy", f"{QUESTION}&lang=zz"),
+        ("check", f"{QUESTION}&lang=zz"),
+    ):
+        assert main(command) == 2
+        error = capsys.readouterr().err
+        assert "'zz'" in error
+        assert "de-CH" in error
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

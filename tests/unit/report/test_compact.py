@@ -334,6 +334,8 @@ def test_a_paged_plan_says_which_share_it_serves_at_once(users: int, whole: bool
     assert plan["served_share"] == pytest.approx(min(1, plan["max_concurrency"] / users), abs=1e-3)
     assert all(place["needed_bytes"] <= place["capacity_bytes"] for place in plan["memory"][:-1])
     assert any("at once, the others wait" in note for note in found["notes"]) != whole
+    served = f"serves {int(plan['max_concurrency'])} of {users} users at once"
+    assert (served in found["decision"]["sentence"]) != whole
     assert asked(f"{LLAMA}&machine=rtx-4090")["decision"]["plan"]["served_share"] is None
 
 

@@ -15,6 +15,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import Message
+from streamlit.auth_util import set_cookie_with_chunks
+from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from advisor.api.bearer import TokensOnly
 from advisor.api.routes import api_routes
@@ -28,13 +31,14 @@ from advisor.ui.report_routes import ROUTES as REPORTS
 from advisor.ui.start_page import StartPage
 from advisor.ui.visitor import visitor_of
 from tests.support.asgi import Answered, ask, send
-from tests.support.logged_in import ADDRESS, cookie_of, login_configured, secrets_of
+from tests.support.identity_provider import COOKIE_SECRET
+from tests.support.logged_in import ADDRESS, claims_of, cookie_of, login_configured, secrets_of
 from tests.support.own_loop import in_own_loop
 from tests.support.read_page import PageRead
 
 SECRET = b"what the dashboard shows"
 OPEN = {"/healthz", "/readyz", "/metrics", "/robots.txt", "/login", "/auth/login", CALLBACK, "/page.js", "/pickers.js"}
-OPEN |= {"/_stcore/health", "/_stcore/host-config"}
+OPEN |= {"/_stcore/health", "/_stcore/host-config", "/favicon.ico", "/favicon.png"}
 CLOSED = (
     "/", "/report", "/s/BBBBBBBBBBBBBBBB", "/s/BBBBBBBBBBBBBBBB/report.pdf", "/s/BBBBBBBBBBBBBBBB/preview.png", "/r",
     "/r/report.pdf", "/find", "/find/file", "/own/x", "/api", "/api/v1", "/api/v1/plan", "/api/v1/openapi.json",
@@ -125,6 +129,29 @@ def test_a_cookie_that_is_not_quite_right_is_none(cookie: str, roles: Path) -> N
     assert ask(site(), "/api/v1/plan", cookie=cookie).status == 401
 
 
+def test_who_is_in_many_groups_has_a_cookie_in_pieces(roles: Path) -> None:
+    roles.write_text('[may]\nsee = ["group:299"]\n')
+    pieces: dict[str, str] = {}
+
+    def signed(name: str, value: str) -> bytes:
+        return create_signed_value(COOKIE_SECRET, name, value)
+
+    claims = claims_of("bob", groups=[f"{number:03}" for number in range(1500)], name="B" * 200)
+    set_cookie_with_chunks(
+        lambda name, value: pieces.update({name: signed(name, value).decode()}),
+        signed,
+        USER_COOKIE_NAME,
+        claims,
+        cookie_attr_size=100,
+    )
+    assert len(pieces) > 2
+    whole = "; ".join(f"{name}={value}" for name, value in pieces.items())
+    assert ask(site(), "/", cookie=whole).status == 200
+    for missing in pieces:
+        rest = "; ".join(f"{name}={value}" for name, value in pieces.items() if name != missing)
+        assert ask(site(), "/", cookie=rest).status == 303
+
+
 def test_a_login_ends(roles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cookie = cookie_of("ann")
     assert ask(site(), "/", cookie=cookie).status == 200
@@ -146,6 +173,19 @@ def test_whoever_may_not_see_is_told_so_and_shown_nothing(roles: Path) -> None:
         assert who in page.words
         assert page.links["Log out"] == "/auth/logout"
         assert ask(whole_site(), "/api/v1/models", cookie=cookie_of(name)).status == 403
+
+
+def test_a_refusal_is_told_in_the_language_of_the_link(roles: Path) -> None:
+    refused = ask(site(), "/report", "lang=de-CH", cookie=cookie_of("eve"))
+    assert "Sie sind als eve@example.org angemeldet" in PageRead(refused.body.decode()).words
+    away = urlsplit(ask(site(), "/report", "lang=fr").headers["location"])
+    assert PageRead(ask(site(), away.path, away.query).body.decode()).links.keys() == {"Se connecter"}
+
+
+def test_there_is_no_door_where_nobody_logs_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LLM_FIT_ADVISOR_ROLES", raising=False)
+    answered = ask(Router(LOGIN), "/login", "next=/report")
+    assert (answered.status, answered.headers["location"]) == (303, "/")
 
 
 def test_a_right_is_gone_with_the_next_request(roles: Path) -> None:
@@ -183,7 +223,7 @@ def connected(cookie: str, origin: str) -> bool:
         said.append(message)
 
     in_own_loop(Gate(accept)(scope, receive, sent))
-    return said[0]["type"] == "websocket.accept"
+    return bool(said[0]["type"] == "websocket.accept")
 
 
 def test_a_session_is_for_those_who_logged_in_and_for_pages_of_this_server(roles: Path) -> None:
@@ -267,11 +307,9 @@ def test_a_program_needs_a_token_of_somebody_who_may_see(roles: Path) -> None:
     tokens = Tokens.open()
     secret, made = tokens.make("bob@example.com", 7)
     stranger, _ = tokens.make("eve@example.org", 7)
-    for asking in (
-        lambda **headers: ask(whole_site(), "/api/v1/models", "q=qwen3&limit=1", **headers),
-        lambda **headers: ask(TokensOnly(Router([Route("/{x:path}", shown)])), "/mcp", **headers),
-    ):
-        assert asking(authorization=f"Bearer {secret}").status == 200
+    alone = TokensOnly(Router([Route("/{x:path}", shown)]))
+    for app, path in ((whole_site(), "/api/v1/models"), (alone, "/mcp")):
+        assert ask(app, path, authorization=f"Bearer {secret}").status == 200
         for other in (
             "",
             secret,
@@ -281,7 +319,7 @@ def test_a_program_needs_a_token_of_somebody_who_may_see(roles: Path) -> None:
             f"Bearer {stranger}",
             f"Bearer {made.id}",
         ):
-            refused = asking(authorization=other)
+            refused = ask(app, path, authorization=other)
             assert refused.status == 401, other
             assert refused.headers["www-authenticate"] == "Bearer"
             assert refused.headers["content-type"] == "application/problem+json"
