@@ -10,7 +10,7 @@ from advisor.answer.utility import Kept
 from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level, written
 from advisor.models.catalogue import OwnFile
-from advisor.quality import ModelFacts, Quality, estimate_quality
+from advisor.quality import ModelFacts, Quality, estimate_quality, typically_kept
 from advisor.quality.kv_cache_loss import task_loss, with_cache
 from advisor.quality.own_files import with_own_file
 from advisor.quality.published import estimate_published
@@ -54,10 +54,10 @@ def kept_before(
 
 @lru_cache(maxsize=1 << 14)  # caches of all types share it
 def _kept_of_file(facts: ModelFacts, own_file: OwnFile | None, level: LevelId, task: str) -> float | None:
-    found = estimate_quality(facts, written(level), task)
-    if own_file is not None:
-        found = with_own_file(found, own_file, task)
-    return None if found.kept is None else found.kept.typical
+    if own_file is None:
+        return typically_kept(facts, written(level), task)
+    kept = with_own_file(estimate_quality(facts, written(level), task), own_file, task).kept
+    return None if kept is None else kept.typical
 
 
 @lru_cache(maxsize=1 << 14)

@@ -122,14 +122,14 @@ def _is_coder(name: str) -> bool:
 def _comparable(found: Answer, entry: Entry) -> bool:
     """Another model of the same kind, able to do what is asked for; judged without planning."""
     own, question = found.entry.entry, found.question
-    limit = entry.about.context_length
+    limit = entry.context_length
     return (
         entry.id != found.entry.id
         and entry.variant in (_GENERAL if own is None or own.variant in _GENERAL else (own.variant,))
         and _same_trade(found, entry)
         and (limit is None or limit >= question.workload.context)
         and (not question.requirements.commercial or commercial_use(entry.license).possible)
-        and entry.about.runs
+        and entry.runs
     )
 
 
@@ -168,7 +168,7 @@ def _may_be_named(found: Answer, entry: Entry, standing: Comparison) -> bool:
     """Whether it may be better and no slower, or of the same family and much faster, as far as its weights tell."""
     if standing != "better":
         return _same_family(found, entry) and not found.shown.is_whole
-    here, read = found.shown.tokens_per_s, found.model.active_parameters / entry.about.active_parameters
+    here, read = found.shown.tokens_per_s, found.model.active_parameters / entry.active_parameters
     return here is None or here.typical * read * _OPTIMISM >= min(here.typical, _ENOUGH_TOKENS_PER_S)
 
 

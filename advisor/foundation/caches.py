@@ -187,7 +187,7 @@ class Remembered(Protocol[Args, Kept]):
 
 
 def remembered(
-    bound: int, weigh: Callable[[Any], int] | None = None, key: Callable[Args, Hashable] = hashkey
+    bound: int, weigh: Callable[[Any], int] | None = None, key: Callable[..., Hashable] = hashkey
 ) -> Callable[[Callable[Args, Result]], Remembered[Args, Result]]:
     """Remember the results last used, up to `bound` bytes. `weigh` tells the bytes of one; without it, they are weighed
     by a sample. A result heavier than all of that is not kept. `key` tells what of the arguments the result depends on.

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import Enum
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel
 
 from advisor.foundation.caches import Shared
-from advisor.foundation.compiled import of_the_program, stamp_of
+from advisor.foundation.compiled import compiled_folder, of_the_program, stamp_of
 from advisor.foundation.csv_rows import read_rows
 
 RowT = TypeVar("RowT", bound=BaseModel)
@@ -82,13 +82,23 @@ def unchecked(kind: type[RowT], values: dict[str, Any]) -> RowT:
 class _Table(Shared, Generic[RowT]):
     """Plain values of each row by column, loaded when first asked for, and of columns of other kinds how."""
 
-    def __init__(self, kind: type[RowT], load: Callable[[], tuple[list[str], dict[int, str], list[bytes]]]) -> None:
-        self._kind, self._load = kind, load
+    def __init__(self, kind: type[RowT], path: Path, key: tuple[str, ...]) -> None:
+        self._kind, self._path, self._key = kind, path, key
         self._made: dict[int, RowT] = {}
 
     @cached_property
     def _kept(self) -> tuple[list[str], dict[int, str], list[bytes]]:
-        return self._load()
+        if compiled_folder() is None:
+            return [], {}, [b""] * len(self._read())
+        found: tuple[list[str], dict[int, str], list[bytes]] = of_the_program(
+            f"rows-{self._path.stem}", lambda: _plain(self._kind, self._read()), stamp_of(self._path)
+        )
+        return found
+
+    def _read(self) -> tuple[RowT, ...]:
+        rows = read_rows(self._path, self._kind, self._key)
+        self._made = dict(enumerate(rows))
+        return rows
 
     @property
     def rows(self) -> list[bytes]:
@@ -98,51 +108,49 @@ class _Table(Shared, Generic[RowT]):
     def _others(self) -> list[tuple[int, Callable[[Any], Any]]]:
         columns, others, _ = self._kept
         make: dict[str, Any] = {"day": date.fromisoformat, "decimal": Decimal}
-        fields = self._kind.model_fields
-        return [(at, make.get(how) or fields[columns[at]].annotation) for at, how in others.items()]
+        kinds: dict[str, Any] = {name: field.annotation for name, field in self._kind.model_fields.items()}
+        return [(at, make.get(how) or kinds[columns[at]]) for at, how in others.items()]
 
     def row(self, place: int) -> RowT:
+        kept = self.rows[place]
         if (found := self._made.get(place)) is None:
+            values: list[Any] = marshal.loads(kept)  # noqa: S302 - of a file that `compiled` has checked
+            for column, made in self._others:
+                if values[column] is not None:
+                    values[column] = made(values[column])
             # Not validated again, which needs a schema of every table and takes longer than to read it.
-            found = unchecked(self._kind, dict(zip(self._kept[0], self._values(place), strict=True)))
+            found = unchecked(self._kind, dict(zip(self._kept[0], values, strict=True)))
             found = self._made.setdefault(place, found)  # two threads that ask at once get the same
         return found
-
-    def _values(self, place: int) -> list[Any]:
-        values: list[Any] = marshal.loads(self.rows[place])  # noqa: S302 - of a file that `compiled` has checked
-        for column, made in self._others:
-            if values[column] is not None:
-                values[column] = made(values[column])
-        return values
 
 
 def kept_rows(path: Path, kind: type[RowT], key: tuple[str, ...] = ()) -> Rows[RowT]:
     """What `read_rows` returns of a file under data/, which is read and checked again only where it has changed, and
     not before something of it is asked for; what `read_rows` raises is raised then.
     """
-
-    def load() -> Any:
-        made = partial(_plain, kind, path, key)
-        return of_the_program(f"rows-{path.stem}", made, stamp_of(path))
-
-    return Rows(_Table(kind, load))
+    return Rows(_Table(kind, path, key))
 
 
-def _plain(kind: type[BaseModel], path: Path, key: tuple[str, ...]) -> tuple[list[str], dict[int, str], list[bytes]]:
+def _plain(kind: type[BaseModel], rows: Iterable[BaseModel]) -> tuple[list[str], dict[int, str], list[bytes]]:
     columns = list(kind.model_fields)
-    values = [[getattr(row, column) for column in columns] for row in read_rows(path, kind, key)]
-    others = {at: how for row in values for at, value in enumerate(row) if (how := _other_kind(value))}
+    values = [[getattr(row, column) for column in columns] for row in rows]
+    others = {
+        at: how
+        for at, column in enumerate(zip(*values, strict=True))
+        for of_value in set(map(type, column))
+        if (how := _other_kind(of_value))
+    }
     for row in values:
         for at, how in others.items():
             row[at] = None if row[at] is None else row[at].value if how == "enum" else str(row[at])
     return columns, others, [marshal.dumps(row) for row in values]
 
 
-def _other_kind(value: object) -> str:
-    """What a value is that cannot be kept as it is."""
-    if isinstance(value, Enum):
+def _other_kind(kind: type) -> str:
+    """What values are that cannot be kept as they are."""
+    if issubclass(kind, Enum):
         return "enum"
-    return "day" if isinstance(value, date) else "decimal" if isinstance(value, Decimal) else ""
+    return "day" if issubclass(kind, date) else "decimal" if issubclass(kind, Decimal) else ""
 
 
 def places_by(

@@ -12,11 +12,11 @@ from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from advisor.foundation.compiled import of_the_program
+from advisor.foundation.compiled import compiled_folder, of_the_program
 from advisor.foundation.errors import DataError
 from advisor.foundation.kept_rows import Lazily, unchecked
 from advisor.foundation.places import data_folder
@@ -115,32 +115,43 @@ class Entry(BaseModel):
         return model
 
     @property
-    def about(self) -> About:
-        """The same as of its `model`, which takes longer to make than to look this up."""
-        known = _about().get(self.id)
-        # An entry that is read from elsewhere may have the id of another.
-        return known if known is not None and catalogue().get(self.id) is self else _about_model(self.model)
+    def active_parameters(self) -> int:
+        """Weights that one token uses; of its `model`, which takes longer to make than to look this up."""
+        return self.model.active_parameters if (known := self._kept(_SIZES)) is None else known[1]
+
+    @property
+    def model_parameters(self) -> int:
+        """Weights of its `model`."""
+        return self.model.parameters if (known := self._kept(_SIZES)) is None else known[0]
+
+    @property
+    def context_length(self) -> int | None:
+        """The longest context of its `model`, in tokens; None where its config does not say."""
+        return self.model.context_length if (known := self._kept(_ABOUT)) is None else known[0]
+
+    @property
+    def runs(self) -> bool:
+        """Whether runtimes run its `model` without a note."""
+        return not self.model.runtime_note if (known := self._kept(_ABOUT)) is None else known[1]
+
+    def _kept(self, what: str) -> tuple[Any, Any] | None:
+        """What is kept of the bundled entry of this id; None of others, and where nothing is kept."""
+        return _about_all(what).get(self.id) if catalogue().get(self.id) is self else None
 
 
-class About(NamedTuple):
-    """What is often asked of every model of the catalogue."""
-
-    parameters: int
-    active_parameters: int
-    context_length: int | None
-    runs: bool
-
-
-def _about_model(model: Model) -> About:
-    return About(model.parameters, model.active_parameters, model.context_length, not model.runtime_note)
+_ABOUT, _SIZES = "models-about", "models-sizes"
 
 
 @cache
-def _about() -> Mapping[str, About]:
-    def made() -> dict[str, tuple[object, ...]]:
-        return {entry.id: tuple(_about_model(entry.model)) for entry in catalogue().values()}
+def _about_all(what: str) -> Mapping[str, tuple[Any, Any]]:
+    def made() -> dict[str, tuple[Any, Any]]:
+        if what == _ABOUT:
+            return {one.id: (one.model.context_length, not one.model.runtime_note) for one in catalogue().values()}
+        return {one.id: (one.model.parameters, one.model.active_parameters) for one in catalogue().values()}
 
-    return {model_id: About(*known) for model_id, known in of_the_program("models-about", made).items()}
+    # Where nothing can be kept, each model is asked when it is needed, and not all for one.
+    found: Mapping[str, tuple[Any, Any]] = {} if compiled_folder() is None else of_the_program(what, made)
+    return found
 
 
 def read_entry(path: Path) -> Entry:

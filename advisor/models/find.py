@@ -72,7 +72,7 @@ def _findable(entry: Entry) -> Findable:
     words |= dict.fromkeys(words_of(entry.hf_repo.rpartition("/")[2]), 0.0)
     words |= {word: _cost(word) for text in (entry.id, entry.name) for word in words_of(text)}
     if not any(_SIZE.fullmatch(word) for word in words):  # people say "671b" all the same
-        words[f"{entry.about.parameters / 1e9:.0f}b"] = 0.0
+        words[f"{entry.model_parameters / 1e9:.0f}b"] = 0.0
     words |= dict.fromkeys(_NAMED_BY_SIZE.findall(entry.id), 1.0)
     year, month = (int(part) for part in entry.released.split("-")[:2])
     return Findable(entry.id, words, -_YEAR * (year + month / 12 - 2000))

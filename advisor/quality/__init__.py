@@ -36,6 +36,7 @@ __all__ = [
     "estimate_quality",
     "facts_of",
     "facts_of_row",
+    "typically_kept",
 ]
 
 
@@ -128,14 +129,7 @@ def estimate_quality(
     Raises InputError for an unknown model, level, task or impossible figures.
     """
     facts = facts_of(model) if isinstance(model, str) else model
-    if not 1e6 <= facts.parameters <= 1e14 or not 0 < (facts.active_parameters or 1) <= facts.parameters:
-        raise InputError(
-            "Model '{facts}' cannot have {parameters} parameters of which {active_parameters} are "
-            "active; give both as plain counts.",
-            facts=one_line(facts.name),
-            parameters=given(facts.parameters),
-            active_parameters=given(facts.active_parameters or facts.parameters),
-        )
+    _check(facts)
     found = _level(level, bits_per_weight) if isinstance(level, str) else level
     if format is not None and (format == "gguf") != found.gguf and found.group:
         raise InputError(
@@ -145,3 +139,20 @@ def estimate_quality(
         )
     chosen = _task(task)
     return with_measured(_estimator().estimate(facts, found, chosen), measured_here, found.name, chosen)
+
+
+def typically_kept(facts: ModelFacts, level: str, task: str) -> float | None:
+    """The typical value of what `estimate_quality` says that a level keeps, without what it rests on."""
+    _check(facts)
+    return _estimator().typical(facts, _level(level, None), _task(task))
+
+
+def _check(facts: ModelFacts) -> None:
+    if not 1e6 <= facts.parameters <= 1e14 or not 0 < (facts.active_parameters or 1) <= facts.parameters:
+        raise InputError(
+            "Model '{facts}' cannot have {parameters} parameters of which {active_parameters} are "
+            "active; give both as plain counts.",
+            facts=one_line(facts.name),
+            parameters=given(facts.parameters),
+            active_parameters=given(facts.active_parameters or facts.parameters),
+        )

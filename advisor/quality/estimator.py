@@ -219,6 +219,15 @@ class Estimator:
         notes = _notes(basis, count, level.name, level.bits, task, own)
         return Quality(kept, basis, count.n, kld, rows, notes, sources=count.sources)
 
+    def typical(self, model: ModelFacts, level: QualityLevel, task: str) -> float | None:
+        """The typical value of what `estimate` says is kept, without its range and what it rests on."""
+        if model.variant == "embedding" or level.group not in _GROUP_NUMBER or task not in _TASK_NUMBER:
+            kept = self.estimate(model, level, task).kept
+            return None if kept is None else kept.typical
+        subject = _subject(model)
+        losses, _ = self._table(subject.lineage, subject.size)
+        return 100 - losses[_GROUP_NUMBER[level.group]][_TASK_NUMBER[task]]
+
     def _kept(self, subject: _Subject, level: QualityLevel, task: str, basis: Basis) -> Range:
         losses, units = self._table(subject.lineage, subject.size)
         number = _TASK_NUMBER[task]

@@ -114,6 +114,10 @@ def _layers(value: Any) -> Any:
     return MOST_LAYERS if value == "all" else value
 
 
+def _written_layers(layers: int) -> int | str:
+    return "all" if layers == MOST_LAYERS else layers
+
+
 GpuLayers = Annotated[Annotated[int, Field(ge=0, le=MOST_LAYERS)] | Literal["all"] | None, BeforeValidator(_automatic)]
 Share = Annotated[float, Field(ge=0, le=1_000_000)]
 Shares = Annotated[
@@ -289,7 +293,9 @@ class PlacementWish(Part):
     """
 
     gpu_layers: GpuLayers = None
-    cpu_moe_layers: Annotated[int, BeforeValidator(_layers)] = Field(0, ge=0, le=MOST_LAYERS)
+    cpu_moe_layers: Annotated[int, BeforeValidator(_layers), PlainSerializer(_written_layers)] = Field(
+        0, ge=0, le=MOST_LAYERS
+    )
     kv_offload: Switch = True
     op_offload: Switch = True
     projector_offload: Switch = True

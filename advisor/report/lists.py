@@ -59,16 +59,15 @@ def _finder() -> MachineFinder:
 
 
 def _model(entry: Entry) -> dict[str, Any]:
-    about = entry.about
     return {
         "id": entry.id,
         "name": entry.name,
         "publisher": entry.publisher,
         "family": entry.family,
         "variant": entry.variant,
-        "parameters": about.parameters,
-        "active_parameters": about.active_parameters,
-        "context_length": about.context_length,
+        "parameters": entry.model_parameters,
+        "active_parameters": entry.active_parameters,
+        "context_length": entry.context_length,
         "licence": entry.license,
         "released": entry.released,
         "repository": entry.hf_repo,

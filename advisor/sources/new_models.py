@@ -27,7 +27,7 @@ from advisor.models.model import Model
 from advisor.models.names import find_by_repository
 from advisor.sources.hub_lists import Card, config_text, gguf_of, popular
 from advisor.sources.hub_lists import card_of as read_card
-from advisor.sources.published_files import REPOSITORIES
+from advisor.sources.published_files import REPOSITORIES, USUAL
 from advisor.sources.search import Order
 
 _GGUF_REPOSITORIES = 4
@@ -230,6 +230,8 @@ def _text_of(entry: Entry) -> str:
 def _rows_of(one: Proposed, today: date) -> Iterator[str]:
     if one.entry is not None:
         for repository in one.gguf:
+            if repository.partition("/")[0] not in USUAL:  # nobody here knows which levels they offer
+                continue
             held = io.StringIO()
             source = f"{_HUB}/models?other=base_model:quantized:{one.repository}"
             csv.writer(held, lineterminator="").writerow((one.entry.id, repository, source, today.isoformat()))

@@ -30,7 +30,7 @@ GATED_KEY = ("owner", "license")
 _HUB = "https://huggingface.co"
 _ONE_FILE_BYTES = 50 * 10**9  # the Hub takes larger ones in parts only
 # The levels in the lists of their repositories that were read: whoever of them publishes a model offers these.
-_USUAL = {
+USUAL = {
     "bartowski": "Q8_0 Q6_K Q5_K_M Q5_K_S Q4_K_M Q4_K_S Q4_0 IQ4_XS IQ4_NL Q3_K_L Q3_K_M Q3_K_S IQ3_M IQ3_XS Q2_K",
     "unsloth": "BF16 Q8_0 Q6_K Q5_K_M Q5_K_S Q4_K_M Q4_K_S Q4_1 Q4_0 IQ4_XS IQ4_NL Q3_K_M Q3_K_S",
     "mradermacher": "Q8_0 Q6_K Q5_K_M Q5_K_S Q4_K_M Q4_K_S IQ4_XS Q3_K_L Q3_K_M Q3_K_S Q2_K",
@@ -146,7 +146,7 @@ def likely_repository(entry: Entry | None, level: LevelId, file_bytes: int) -> P
         return None
     for row in _repositories().get(entry.id, ()):
         loads = row.owner != _CUT_BY_HAND or file_bytes <= _ONE_FILE_BYTES
-        if loads and level.name in _USUAL.get(row.owner, "").split():
+        if loads and level.name in USUAL.get(row.owner, "").split():
             return row
     return None
 

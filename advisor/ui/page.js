@@ -5,6 +5,7 @@
 
   const KEPT = "llm-fit-advisor-machine";
   const SAID_MS = 2000;
+  const DOOR_MS = 10_000;
   const PATIENCE_MS = { connect: 4000, answer: 2500 };
 
   // Streamlit says on its outermost element how it is doing.
@@ -177,6 +178,19 @@
     });
   }
 
+  // Whoever is no longer logged in gets no connection, however long they wait: the server leads to where they log in.
+  let askedAtTheDoor = 0;
+  async function lookForTheDoor(now) {
+    if (now - askedAtTheDoor < DOOR_MS) return;
+    askedAtTheDoor = now;
+    try {
+      const answered = await fetch(location.href, { method: "HEAD", redirect: "manual" });
+      if (answered.type === "opaqueredirect") location.reload();
+    } catch {
+      // It is away: waiting is right.
+    }
+  }
+
   let waitingSince = { connect: Date.now(), answer: Date.now() };
   function tell() {
     const now = Date.now();
@@ -186,6 +200,7 @@
     const seconds = (since) => Math.round((now - since) / 1000);
     if (now - waitingSince.connect > PATIENCE_MS.connect) {
       say(`Waiting for the server, ${seconds(waitingSince.connect)} s so far. It goes on by itself.`);
+      lookForTheDoor(now);
     } else if (now - waitingSince.answer > PATIENCE_MS.answer) {
       say(`Working it out, ${seconds(waitingSince.answer)} s so far`);
     } else {

@@ -6,7 +6,7 @@ the link, so that it is read before any script has run. Streamlit sends it for e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -34,7 +34,6 @@ _PATIENCE_S = 1.5  # a busy server sends the page without the decision rather th
 _SMALLEST_BYTES = 500
 # Other answers of the server may be HTML as well.
 _NOT_PAGES = ("/_stcore/", "/media/", "/component/", "/static/", "/api/", "/badge.svg/", "/r/", "/s/", "/login/")
-_PAGES = frozenset((*TITLES, "index.html"))
 # What would have Streamlit answer that its own page has not changed, or send a part of it.
 _ABOUT_ITS_OWN = {b"if-none-match", b"if-modified-since", b"if-range", b"range"}
 
@@ -66,8 +65,11 @@ def page_with(first: str) -> str:
 class StartPage:
     """Puts the completed page in the place of Streamlit's own, wherever that is sent."""
 
-    def __init__(self, app: ASGIApp, answer: Callable[[str], str] = first_answer) -> None:
+    def __init__(
+        self, app: ASGIApp, answer: Callable[[str], str] = first_answer, pages: Iterable[str] = TITLES
+    ) -> None:
         self.app = app
+        self._pages = frozenset((*pages, "index.html"))
         self._answer = answer
         # The engine computes in one thread at a time; whoever comes meanwhile may find the answer kept.
         self._one: CapacityLimiter | None = None
@@ -86,7 +88,7 @@ class StartPage:
             nonlocal replaced
             if message["type"] == "http.response.start" and _is_page(message):
                 replaced = True
-                if path.strip("/") not in _PAGES:
+                if path.strip("/") not in self._pages:
                     answered = _response(_nowhere(path), asked, scope["method"], 404)
                     answered.headers["Content-Security-Policy"] = security_policy()
                 else:

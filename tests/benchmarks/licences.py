@@ -1,4 +1,4 @@
-"""The licences of what comes along: `python -m tests.benchmarks.licences` writes THIRD_PARTY.md anew.
+"""The licences of what comes along: `python -m tests.benchmarks.licences` writes advisor/deploy/THIRD_PARTY.md anew.
 
 They are what the packages say of themselves where they are installed, of the versions that requirements.lock pins.
 """
@@ -11,7 +11,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCK, LISTED = ROOT / "requirements.lock", ROOT / "THIRD_PARTY.md"
+LOCK, LISTED = ROOT / "requirements.lock", ROOT / "advisor" / "deploy" / "THIRD_PARTY.md"
 _PINNED = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)", re.MULTILINE)
 _WANTED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)", re.MULTILINE)
 _ROW = re.compile(r"^\| (?!package )([a-z0-9._-]+) \| (\S+) \| (.+?) \|$", re.MULTILINE)

@@ -176,6 +176,19 @@ def test_a_visit_ends_with_the_right_to_look(colleague: Any, server: Company) ->
     assert bob.page.locator(".navigation").count() == 0
 
 
+def test_a_page_whose_login_is_over_leads_to_the_door_and_back(colleague: Any, server: Company) -> None:
+    bob = colleague().log_in("bob", f"/?{QUERY}").drawn()
+    bob.page.context.clear_cookies()
+    bob.page.evaluate(
+        # As when the machine slept: Streamlit connects anew, with the cookies of now.
+        "document.querySelector('[data-testid=stApp]').dataset.testConnectionState = 'CONNECTING'"
+    )
+    bob.page.wait_for_url(re.compile(r"/login\?next="), timeout=60_000)
+    bob.page.get_by_role("link", name="Log in").click()
+    bob.page.get_by_role("button", name="bob", exact=True).click()
+    bob.page.wait_for_url(f"{server.address}/?{QUERY}")
+
+
 def test_everybodys_links_are_listed_and_deleted_by_those_who_may(colleague: Any, server: Company) -> None:
     bob = colleague().log_in("bob", f"/report?{QUERY}").drawn()
     bob.page.get_by_role("button", name="Freeze").click()

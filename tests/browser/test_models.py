@@ -45,7 +45,7 @@ def address(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "HF_ENDPOINT": hub.url,
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
-    with dashboard(folder / "log.txt", **own) as running:
+    with dashboard(folder / "log.txt", "app.py", 0, **own) as running:
         yield running
 
 

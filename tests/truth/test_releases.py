@@ -81,6 +81,9 @@ FOUND = [
     ("granite-4.0-h-micro", "Q4_K_M", "2026-10", 4, 1024, 2048, 0, 1, 0, 581),
     ("nvidia-nemotron-nano-9b-v2", "Q4_K_M", "2026-09", 1, 1536, 8192, 0, 1, 0, 1460),
     ("nvidia-nemotron-nano-9b-v2", "F16", "2026-10", 1, 2048, 8192, 0, 1, 0, 2179),
+    # fused attention given up for queries that were left on a GPU
+    ("gemma-3n-e2b-it", "Q4_K_M", "2026-10", 4, 512, 97313, 0, 1, 0, 3287),
+    ("gemma-3n-e2b-it", "Q4_K_M", "2026-10", 4, 512, 97313, 0, 1, HOST, 227),
 ]
 # Delta nets of several users that are not fused.
 BOUNDED = [

@@ -21,7 +21,7 @@ from advisor.costs.feeds.exchange_rate_feed import ecb_rates
 from advisor.costs.feeds.fetch import FeedError, as_json, as_text, fetch, unzipped
 from advisor.costs.feeds.grid_feed import grid_rows
 from advisor.costs.feeds.known_feeds import FEEDS, FeedUrls
-from advisor.costs.feeds.updated_tables import Outcome, Tables
+from advisor.costs.feeds.refreshed_tables import Outcome, Tables
 from advisor.costs.price_rows import CloudOffer, Customer
 from advisor.costs.price_tables import FOLDER
 from advisor.foundation.numbers import plural

@@ -87,7 +87,8 @@ def _plan(by: Planner, request: PlanRequest, sized: SizedSafetensors, weights: i
     model, memory, settings = bills[0].model, request.memory, request.settings
     _check(model, memory, settings, bills[0].options)
     # A smaller step reads a prompt more slowly: the largest with which it fits, else the one that lacks least.
-    bill = min(bills, key=lambda one: max(0.0, one.shortage(settings.context)))
+    fitting = (one for one in bills if one.shortage(settings.context) <= 0)
+    bill = next(fitting, None) or min(bills, key=lambda one: one.shortage(settings.context))
     device, short = memory.devices[0], bill.shortage(settings.context)
     limit = bill.buffer_limit(settings.context)
     tight = limit is None and bill.missing(settings.context, 0, highest=False) <= 0

@@ -14,6 +14,10 @@ app = st.App(
     middleware=[
         Middleware(SecurityHeaders),
         Middleware(CompressedFiles),
-        Middleware(StartPage, answer=lambda query: f"<h1>First answer to {len(query)} letters</h1>"),
+        Middleware(
+            StartPage,
+            answer=lambda query: f"<h1>First answer to {len(query)} letters</h1>",
+            pages=("", "other"),
+        ),
     ],
 )

@@ -252,7 +252,7 @@ def test_the_range_is_said_and_not_a_point() -> None:
     assert chances is not None
     tenths = round(10 * chances.share("own"))
     assert 0 < tenths < 10
-    assert f"In {tenths} of 10 draws" in say(chances_words(chances, "own")).replace("only ", "")
+    assert f"in {tenths} of 10 draws" in say(chances_words(chances, "own")).lower().replace("only ", "")
 
 
 def test_a_precision_that_a_host_states_is_said() -> None:

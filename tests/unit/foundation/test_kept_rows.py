@@ -56,9 +56,9 @@ def test_entries_and_machines_are_those_of_their_files() -> None:
 
 def test_what_is_looked_up_of_a_model_is_what_the_model_says() -> None:
     for entry in list(catalogue().values())[::20]:
-        told, model = entry.about, entry.model
-        assert told[:3] == (model.parameters, model.active_parameters, model.context_length)
-        assert told.runs == (not model.runtime_note)
+        told = (entry.model_parameters, entry.active_parameters, entry.context_length, entry.runs)
+        model = entry.model
+        assert told == (model.parameters, model.active_parameters, model.context_length, not model.runtime_note)
 
 
 def test_a_row_is_made_once_and_some_rows_are_rows() -> None:

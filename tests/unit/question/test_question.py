@@ -148,6 +148,7 @@ def test_experts_of_all_layers_stay_on_the_host() -> None:
     query = "model=qwen3-30b-a3b&machine=rtx-4090&host_memory_gib=64&cpu_moe_layers="
     plans = [answer(Question.from_query(query + layers)).shown.plan for layers in ("48", "all", "999")]
     assert {plan.settings.cpu_moe_layers for plan in plans} == {48}
+    assert Question.from_query(f"{query}all").to_query() == f"{query}all"
     assert len({plan.needed_bytes for plan in plans}) == 1
 
 

@@ -48,6 +48,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
         running.add("Qwen/Qwen9-0.6B-Instruct", {"config.json": CONFIG}, info=_info())
         copied = ["gguf", "base_model:quantized:Qwen/Qwen9-0.6B-Instruct"]
         running.add("bartowski/Qwen9-0.6B-GGUF", {}, info={"tags": copied, "downloads": 9})
+        running.add("Qwen/Qwen9-0.6B-GGUF", {}, info={"tags": copied, "downloads": 5})
         running.add("someone/copy", {}, info={"tags": ["safetensors", *copied[1:]], "trendingScore": 99})
         yield running
 
@@ -76,7 +77,7 @@ def test_an_entry_follows_from_card_and_config_alone(hub: FakeHub) -> None:
     assert (entry.parameters.counted, entry.parameters.published, entry.parameters.difference) == (TOTAL, TOTAL, None)
     assert not {"transformers_version", "bos_token_id", "torch_dtype"} & entry.config.keys()
     assert entry.sources == [f"https://huggingface.co/Qwen/Qwen9-0.6B-Instruct/blob/{COMMIT}/config.json"]
-    assert found.gguf == ("bartowski/Qwen9-0.6B-GGUF",)
+    assert found.gguf == ("bartowski/Qwen9-0.6B-GGUF", "Qwen/Qwen9-0.6B-GGUF")
     asked = {request.path.rpartition("/")[2] for request in hub.requests}
     assert asked == {"Qwen9-0.6B-Instruct", "config.json", "models"}  # no weights, no headers
 
@@ -122,6 +123,7 @@ def test_a_difference_is_shown_and_nothing_written_unless_told(hub: FakeHub, fol
     shown = difference_of(found, TODAY, folder)
     assert "+++ data/models/qwen9-0.6b-instruct.json" in shown
     assert "+qwen9-0.6b-instruct,bartowski/Qwen9-0.6B-GGUF,https://huggingface.co/models" in shown
+    assert "+qwen9-0.6b-instruct,Qwen/" not in shown  # whose usual levels nobody here knows
     assert not list((folder / "models").iterdir())
     before = len(read_published_repositories(folder / "published_repositories.csv"))
     assert write_all(found, TODAY, folder) == (

@@ -17,6 +17,7 @@ from advisor.report.document import Cover
 from advisor.report.from_answer import report_of
 from advisor.report.frozen import report_to_result
 from advisor.store import Sharing, Store, Visibility
+from advisor.store.sharing import VISIBILITIES
 from advisor.ui.gate import Gate
 from advisor.ui.parts import frozen_links
 from advisor.ui.report_routes import ROUTES
@@ -105,6 +106,12 @@ def test_a_link_alone_opens_what_is_shared_by_link_where_the_operator_allows_it(
         assert statuses(path, "") == {303}
         assert statuses(path, "eve") <= {303, 404}
     assert statuses(private, "bob") == {404}
+
+
+def test_it_holds_behind_a_gate_that_would_let_by(store: Store, roles: Path) -> None:
+    for kind in VISIBILITIES:
+        answered = ask(Router(ROUTES), frozen(store, "ann", kind), host="advisor.example.com")
+        assert (answered.status, answered.body) == (303, b"")
 
 
 def test_nothing_private_is_left_open_when_nobody_logs_in_any_more(

@@ -20,6 +20,7 @@ from advisor.runtimes.llama_cpp.compute.graph import Graph
 from advisor.runtimes.llama_cpp.compute.host_tensors import Tensors
 from advisor.runtimes.llama_cpp.compute.layers import add_embedding, add_layer, add_output
 from advisor.runtimes.llama_cpp.compute.layout import Layout, lay_out
+from advisor.runtimes.llama_cpp.compute.mixers import queries_leave
 from advisor.runtimes.llama_cpp.compute.recurrent import with_steps
 from advisor.runtimes.llama_cpp.compute.repeats import repeated, shortened
 from advisor.runtimes.llama_cpp.kv_cache import as_kept
@@ -75,8 +76,10 @@ def _lent(model: Model, settings: Settings, placement: Placement, tensors: Tenso
         for number, home in enumerate(placement.layers)
     )
     outline, terms = _outline_lent(settings), _Terms(placement.output, on_host=True)
-    terms = terms._replace(fused=_way(model, outline, _word(model, placement), terms).fused, on_host=False)
-    terms = terms._replace(tensors=tensors.names)
+    fused = _way(model, outline, _word(model, placement), terms).fused
+    if queries_leave(model, settings, placement):
+        fused = fused._replace(attention=False)
+    terms = terms._replace(fused=fused, on_host=False, tensors=tensors.names)
     if (way := _lent_way(model, outline, word, terms)) is None:
         return None
     sizes = _sizes(model, settings, way.chain, terms)

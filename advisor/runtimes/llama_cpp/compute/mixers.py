@@ -7,12 +7,28 @@ that take or hold memory are listed; scalings that always happen in place are le
 from __future__ import annotations
 
 from advisor.models.mixers import Attention, LatentAttention
+from advisor.models.model import Model
 from advisor.runtimes.llama_cpp.compute import sparse as compute_sparse
-from advisor.runtimes.llama_cpp.compute.frame import Frame
+from advisor.runtimes.llama_cpp.compute.frame import LENT_TOKENS, Frame
 from advisor.runtimes.llama_cpp.compute.graph import view
 from advisor.runtimes.llama_cpp.compute.selection import Selection
-from advisor.sizing.placement import HOST
-from advisor.sizing.settings import cache_bytes
+from advisor.sizing.placement import HOST, Placement
+from advisor.sizing.settings import CACHE_TYPES, Settings, cache_bytes
+
+
+def queries_leave(model: Model, settings: Settings, placement: Placement) -> bool:
+    """Whether llama.cpp gives up fused attention as it would not run on the host with its layer: tried with one token
+    of each user, queries are normed on a GPU that computes for the host, and stay there where a layer stores nothing.
+    """
+    if CACHE_TYPES[settings.cache_type_v][0] > 1:
+        return False
+    owners = len(model.layers) - model.shared_kv_layers
+    return any(
+        mixer.query_key_norm == "head" and mixer.heads * settings.users >= LENT_TOKENS
+        for layer, home in zip(model.layers[owners:], placement.layers[owners:], strict=True)
+        for mixer in layer.mixers
+        if home == HOST and isinstance(mixer, Attention)
+    )
 
 
 def attention_core(frame: Frame, attention: Attention, source: int, rotated: bool) -> int:
@@ -132,9 +148,8 @@ def scores(frame: Frame, attention: Attention, query: int, keys: int, values: in
             straight = (graph.op(size, cache[1]),)
         scored = graph.op(table, cache[0], view(query))
         soft = graph.inplace(table, scored, mask, *frame.sinks())
-        if not straight and (graph.lent or not attention.own_kv):  # values may lie elsewhere
-            straight = cache[1:]
-        out = graph.op(result, view(graph.op(result, soft, *straight)))
+        # Values may lie elsewhere than what is computed with them: before a hybrid's GPU layers too.
+        out = graph.op(result, view(graph.op(result, soft, *(straight or cache[1:]))))
         graph.settle()
     return out
 
