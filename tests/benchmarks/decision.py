@@ -6,7 +6,6 @@ on another machine, so that what is worked out once for a model is there; CPU ti
 
 from __future__ import annotations
 
-import gc
 import random
 import statistics
 import sys
@@ -25,6 +24,7 @@ from advisor.foundation.errors import InputError
 from advisor.models.lookup import find_model
 from advisor.question.question import Question
 from advisor.sources.resolved import from_entry
+from advisor.ui.collecting import settle
 from tests.support.decisions import drawn, query_of
 from tests.support.sweep import TODAY
 
@@ -84,8 +84,7 @@ def told(name: str, times: Sequence[float]) -> str:
 def main() -> None:
     count, seed = int(sys.argv[1]) if len(sys.argv) > 1 else 200, sys.argv[2] if len(sys.argv) > 2 else "2026"
     with_choices(Question.from_values({}))
-    gc.collect()
-    gc.freeze()  # as the server does once it has loaded what stays for good
+    settle()  # as the server does once it has loaded what stays for good
     for name, times in measure(count, seed).items():
         print(told(name, times))
     print(f"{'a plain loop':14} {cpu_ms(_loop):7.1f}  (where it takes longer than alone, so does all above)")
