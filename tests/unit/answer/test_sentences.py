@@ -191,3 +191,14 @@ def test_every_key_has_a_label_and_every_input_bears_it() -> None:
                 if isinstance(label, ast.Constant):
                     assert LABELS[key.value] == label.value
     assert set(LABELS) == seen
+
+
+def test_the_originals_own_weights_are_called_so_and_not_measured() -> None:
+    found = answer(Question.from_query("model=gpt-oss-20b&machine=rtx-4060-laptop&host_memory_gib=16"))
+    said = " ".join(say_all(reasons(found)))
+    assert "KV cache in q8_0" in said  # which is all that it loses
+    assert found.shown.quality.of_original
+    assert "the weights are the original's own, the rest goes to its KV cache" in said
+    assert "0 measurements" not in said
+    other = answer(Question.from_query("model=qwen3-32b&machine=rtx-4090"))
+    assert not other.shown.quality.of_original
