@@ -92,6 +92,9 @@ class Crowd:
         while True:
             try:
                 drawn = await visitor.ask(query, name)
+                if lost_at is not None:
+                    self.back_s.append(time.monotonic() - lost_at)
+                    lost_at = None
                 self.waits.append(drawn.seconds)
                 self._note(drawn)
                 await self.use(visitor, query, self.answered[number] + number)
@@ -100,8 +103,6 @@ class Crowd:
                 lost_at = lost_at or time.monotonic()
                 self.lost += 1
                 await visitor.come_back()
-        if lost_at is not None:
-            self.back_s.append(time.monotonic() - lost_at)
         self.answered[number] += 1
 
     def _note(self, drawn: Drawn) -> None:

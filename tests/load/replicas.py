@@ -3,7 +3,16 @@
 
 Starts a PostgreSQL and the dashboard in two processes behind nginx. While 50 sessions ask and freeze, one process is
 killed, a page in a real browser with them; when it is back, the database is killed and started again. At the end every
-frozen link that was confirmed is read.
+frozen link that was confirmed is read. On 2026-11-30, on 2 cores that some ten other programs used, it printed:
+
+    a page in a browser: back after 0.7 s in process 1, with the same answer
+    a replica was killed: 336 answers, 33 connections lost, 33 back, median 8.8 s, worst 12.4 s; 80 links [...]
+    without a database a frozen link says: 503
+    and /readyz: (200, 'ready, without the database')
+    the database was away for 27 s
+    the database is back: 534 answers, 33 connections lost, 33 back, [...] 102 links confirmed; 0 errors
+
+Connections were there again after 0.5 to 0.9 s; the rest is the one process that is left, drawing 33 pages anew.
 """
 
 from __future__ import annotations
