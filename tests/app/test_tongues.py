@@ -82,9 +82,12 @@ def test_the_first_answer_has_it_too() -> None:
     assert first_answer(f"{QUERY}&lang=xx") == ""
 
 
-def test_scripts_stay_as_they_are(tmp_path: Path) -> None:
-    plain = answer_plan(QUERY)
-    assert answer_plan(f"{QUERY}&lang=de-CH")["decision"] == plain["decision"]
+def test_for_scripts_a_language_changes_sentences_alone() -> None:
+    plain, spoken = answer_plan(QUERY)["decision"], answer_plan(f"{QUERY}&lang=de-CH")["decision"]
+    assert spoken["sentence"] != plain["sentence"]
+    for told in ("sentence", "reasons"):
+        del plain[told], spoken[told]
+    assert spoken == plain
     found = answer(Question.from_query(QUERY))
     english = plans_csv(found)
     with speaking("de-CH"):

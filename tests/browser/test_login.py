@@ -27,19 +27,9 @@ TITLE = "What nobody else may know"
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """A dashboard on which people log in, with real runs switched on; its own worker does not start."""
     folder = tmp_path_factory.mktemp("company")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_DATA_HOME", str(folder))
-        if missing_parts():
-            quantize = {}
-        else:
-            from advisor.quantize.allowed import read_settings
-            from advisor.quantize.worker import _worker_lock
-
-            quantize = {"LLM_FIT_ADVISOR_QUANTIZE": "on"}
-            folder.joinpath("llm-fit-advisor").mkdir(exist_ok=True)
-            _worker_lock("cpu", read_settings()).acquire()
-        with company(folder, **quantize) as found:
-            yield found
+    runs = {} if missing_parts() else {"LLM_FIT_ADVISOR_QUANTIZE": "on", "LLM_FIT_ADVISOR_WORKERS": "elsewhere"}
+    with company(folder, XDG_DATA_HOME=str(folder), **runs) as found:
+        yield found
 
 
 @dataclass

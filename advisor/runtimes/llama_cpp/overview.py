@@ -27,16 +27,16 @@ def overview(planner: LevelPlanner, levels: tuple[Level, ...]) -> tuple[LevelOnM
     """Each of these levels, as the planner's request has its files made or published, placed where it runs fastest."""
     memory, margin, search = planner.memory, planner.margin, planner.searcher
     default = place_as_told(planner.model, memory, planner.settings)
-    sized = [planner.sized(level) for level in levels]
+    sized = [planner.files.sized(level) for level in levels]
     now = search.growth(default).now
     devices = len(memory.devices)
     adapters = adapters_on_devices(planner.model, planner.request.adapters, default)
     grown = np.array([*(now.cache[n] + now.compute[n] + memory.devices[n].overhead_bytes for n in range(devices)), 0])
     grown[-1] = now.cache[HOST] + now.compute[HOST] + memory.host_overhead_bytes
     grown += np.array([*(adapters[n] for n in range(devices)), adapters[HOST]])
-    held = _held(planner.model, default, tuple(level.stock for level in levels), planner.imatrix)
-    needed = _times(held, [planner.file_factor(one) for one in sized]) + grown
-    counted = _times(held, [planner.judged_factor(one) for one in sized]) + grown
+    held = _held(planner.model, default, tuple(level.stock for level in levels), planner.files.imatrix)
+    needed = _times(held, [planner.files.file_factor(one) for one in sized]) + grown
+    counted = _times(held, [planner.files.judged_factor(one) for one in sized]) + grown
     for number, device in enumerate(memory.devices):
         limit, buffer = device.buffer_limit, compute_of(now, number)
         if limit is not None and (excess := limit.excess(buffer)):
@@ -102,7 +102,7 @@ def _searched(
     found: dict[int, Verdict] = {}
     if len(memory.devices) > 1:
         for number in np.flatnonzero(total <= on_devices).tolist():
-            judged = planner.judged(sized[number], planner.weights(sized[number]))
+            judged = planner.files.judged(sized[number], planner.files.weights(sized[number]))
             best = None if number in plain else planner.searcher.best(judged)
             if best is not None:
                 found[number] = "fits with offload" if best.placement.offloads else "fits"

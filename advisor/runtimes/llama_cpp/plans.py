@@ -7,15 +7,16 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from advisor.formats.gguf_levels import LEVELS, PUBLISHERS_LEVELS, Level
-from advisor.formats.gguf_sizes import SizedLevel, size_level
+from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
-from advisor.runtimes.llama_cpp.adapters import adapters_on_devices, with_adapters
+from advisor.runtimes.llama_cpp.adapters import adapters_on_devices
 from advisor.runtimes.llama_cpp.compute.assumed import assumed_compute
 from advisor.runtimes.llama_cpp.growth import GRAIN, Grown, Growth
 from advisor.runtimes.llama_cpp.lending import settled
+from advisor.runtimes.llama_cpp.level_files import LevelFiles
 from advisor.runtimes.llama_cpp.needs import (
     compute_of,
     needed_bytes,
@@ -26,7 +27,7 @@ from advisor.runtimes.llama_cpp.needs import (
 )
 from advisor.runtimes.llama_cpp.placement_search import search_of
 from advisor.runtimes.llama_cpp.split_growth import SplitGrowth
-from advisor.runtimes.llama_cpp.weights import Weights, file_weights, scaled_weights, sized_weights
+from advisor.runtimes.llama_cpp.weights import Weights
 from advisor.sizing.memory import Beside
 from advisor.sizing.placement import HOST, Placement
 from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
@@ -83,9 +84,8 @@ class LevelPlanner:
         self.by, self.request, self.draft = by, request, draft
         self.model, self.memory, self.settings = request.model, request.memory, request.settings
         self.margin = request.margin
-        levels = request.stored if isinstance(request.stored, Levels) else Levels()
-        self.imatrix, self.published = levels.imatrix, levels.published
         self.split = self.settings.split == "tensor" and len(self.memory.devices) > 1
+        self.files = LevelFiles(request, self.split)
         self.searcher = search_of(request)
         if self.split:
             self.told = place_as_one(self.model, self.settings)
@@ -102,79 +102,23 @@ class LevelPlanner:
         return LevelPlanner(self.by, replace(self.request, **changes), self.draft)
 
     def judged_of(self, plan: Plan) -> Weights:
-        """As `judged`, of a plan of llama.cpp."""
+        """What must fit, of a plan of llama.cpp."""
         if not isinstance(plan.sized, SizedLevel):
             raise TypeError(f"{plan.level} is no GGUF level")
-        return self.judged(plan.sized, self.weights(plan.sized))
-
-    def weights(self, sized: SizedLevel) -> Weights:
-        """What lies where, of the file that was asked for or of the level."""
-        if isinstance(stored := self.request.stored, GgufFile) and sized is stored.sized:
-            return self._adapted(self._loaded(file_weights(self.model, stored.tensors)))
-        return self._adapted(sized_weights(self.model, sized))
-
-    def judged(self, sized: SizedLevel, weights: Weights) -> Weights:
-        """What must fit: `weights`, or those of the file that people download instead, where that may be larger."""
-        if self.published is None or self.published.file_of(sized.level) is not None:
-            return weights
-        factor = self.judged_factor(sized)
-        if factor == 1:
-            return weights
-        return self._adapted(scaled_weights(self.model, sized.level, self.imatrix, factor))
-
-    def file_factor(self, sized: SizedLevel) -> float:
-        """How many times as large its weights are as those of the stock level."""
-        return sized.tensor_bytes / size_level(self.model, sized.level.stock, self.imatrix).tensor_bytes
-
-    def judged_factor(self, sized: SizedLevel) -> float:
-        """The same of what must fit."""
-        if self.published is None or self.published.file_of(sized.level) is not None:
-            return self.file_factor(sized)
-        return max(1.0, self.published.most_bytes(self.model, sized.level, self.imatrix) / sized.file_bytes)
-
-    def sized(self, level: Level) -> SizedLevel:
-        """The file of a level: a publisher's where one is asked for, else what stock tools make."""
-        stock = size_level(self.model, level.stock, self.imatrix)
-        row = None if self.published is None else self.published.file_of(level)
-        if row is None and level.like:
-            raise InputError(
-                "{level} is a publisher's own level, and no file of this model is known.", level=level.name
-            )
-        if row is None or row.bytes is None:
-            return stock
-        data = max(1, row.bytes - stock.header_bytes)
-        tensors = round(stock.tensor_bytes * data / stock.data_bytes)
-        return replace(stock, level=level, tensor_bytes=tensors, data_bytes=data, types={})
-
-    def _loaded(self, weights: Weights) -> Weights:
-        """Without the layers that only draft, which llama.cpp leaves in the file unless it drafts with them.
-
-        They count all the same where layers are counted (`-ngl`).
-        """
-        trunk = self.model.trunk
-        if trunk is None or self.settings.mtp:
-            return weights
-        drafting = slice(len(trunk.layers), None)
-        layers, experts = weights.layers.copy(), weights.experts.copy()
-        layers[drafting] = experts[drafting] = 0
-        return replace(weights, layers=layers, experts=experts)
-
-    def _adapted(self, weights: Weights) -> Weights:
-        """With the adapters beside the layers they change; split tensors have them beside all."""
-        return weights if self.split else with_adapters(weights, self.model, self.request.adapters)
+        return self.files.judged(plan.sized, self.files.weights(plan.sized))
 
     def plan_level(self, level: Level, exactly: bool = True) -> Plan:
-        return self.plan(self.sized(level), exactly)
+        return self.plan(self.files.sized(level), exactly)
 
     def least_seconds(self, level: Level, pace_of: PaceOf | None = None) -> float | None:
         """See `Runtime.least_seconds`: where the placement is searched for."""
         if self.split or not self.request.search:
             return None
-        sized = self.sized(level)
-        weights = self.weights(sized)
+        sized = self.files.sized(level)
+        weights = self.files.weights(sized)
         room = self.searcher.has_room
         # Without a margin it is asked whether a plan may be tight, which its own file decides.
-        if not room(weights) or (self.margin and not room(self.judged(sized, weights))):
+        if not room(weights) or (self.margin and not room(self.files.judged(sized, weights))):
             return float("inf")
         if pace_of is None:
             return self.searcher.least_seconds(weights)
@@ -185,12 +129,12 @@ class LevelPlanner:
         """See `Runtime.least_on_host`."""
         if self.split or not self.request.search:
             return None
-        return self.searcher.least_on_host(self.weights(self.sized(level)))
+        return self.searcher.least_on_host(self.files.weights(self.files.sized(level)))
 
     def plan(self, sized: SizedLevel, exactly: bool = True) -> Plan:
         """Not `exactly`: of what the search has found to fit, as the bounds tell by which it was found."""
-        weights = self.weights(sized)
-        judged = self.judged(sized, weights)
+        weights = self.files.weights(sized)
+        judged = self.files.judged(sized, weights)
         if self.split:
             return self._split_plan(sized, weights, judged)
         return self._placed_plan(sized, weights, judged, exactly)
@@ -290,7 +234,7 @@ class LevelPlanner:
         """Whether a plan may fit, without working out by how much one does not."""
         if self.split or not self.request.search:
             return True
-        return self.searcher.best(self.judged(sized, self.weights(sized))) is not None
+        return self.searcher.best(self.files.judged(sized, self.files.weights(sized))) is not None
 
     def _may_be_placed(self, weights: Weights) -> bool:
         """Whether a search may find more than one device alone, told what to hold."""
@@ -299,9 +243,10 @@ class LevelPlanner:
 
     def _notes(self, sized: SizedLevel, short: float, needed: Mapping[int, int]) -> tuple[Message, ...]:
         """That it would fit as stock tools make it, where that is why a plan does not."""
-        if short <= 0 or self.published is None or shortage(self.memory, needed, self.margin) > 0:
+        published = self.files.published
+        if short <= 0 or published is None or shortage(self.memory, needed, self.margin) > 0:
             return ()
-        most = self.published.most_bytes(self.model, sized.level, self.imatrix)
+        most = published.most_bytes(self.model, sized.level, self.files.imatrix)
         return (fact("published_may_be_larger", level=sized.level.name, stock=sized.file_bytes, most=most),)
 
     def longest_context(self, plan: Plan) -> int:

@@ -35,7 +35,7 @@ def ways_out(plan: Plan) -> tuple[WayOut, ...]:
 
 def _lower_level(planner: LevelPlanner, plan: Plan) -> WayOut | None:
     offered = (level for level in LEVELS.values() if level.offered_for(planner.model) and not level.note)
-    sizes = {level.name: size_level(planner.model, level, planner.imatrix).tensor_bytes for level in offered}
+    sizes = {level.name: size_level(planner.model, level, planner.files.imatrix).tensor_bytes for level in offered}
     smaller = [name for name, size in sizes.items() if size < plan.sized.tensor_bytes]
     for name in sorted(smaller, key=lambda name: -sizes[name]):
         lower = planner.plan_level(LEVELS[name])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +90,7 @@ def test_a_service_of_systemd(tmp_path: Path) -> None:
 @pytest.mark.parametrize("query", [LLAMA, VLLM, AMD, OLLAMA, EXPERTS])
 @pytest.mark.parametrize("what", ["compose", "kubernetes", "systemd", "llama-swap"])
 def test_the_programs_themselves_take_it(query: str, what: str, tmp_path: Path) -> None:
-    """Those that are installed here; `pip install kubernetes-validate` brings one."""
+    """Those that are installed here."""
     reply = found(query)
     if RuntimeId(reply.shown.plan.runtime) not in DEPLOYMENTS[what][1]:
         return
@@ -100,9 +102,11 @@ def test_the_programs_themselves_take_it(query: str, what: str, tmp_path: Path) 
         "systemd": ["systemd-analyze", "verify", str(file)],
         "llama-swap": ["llama-server", *command(reply)[1:], "--help"],  # which reads what stands before it
     }[what]
-    if shutil.which(words[0]) is None:
+    beside_python = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    program = shutil.which(words[0], path=beside_python)
+    if program is None:
         pytest.skip(f"there is no {words[0]}")
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([program, *words[1:]], check=True, stdout=subprocess.DEVNULL)
 
 
 def test_configurations_of_programs() -> None:
