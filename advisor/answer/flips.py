@@ -196,9 +196,17 @@ def _sentence(change: Change, at: float, there: Answer | None) -> Message:
         case "memory":
             return fact("flip_memory", gib=at, instead=instead)
         case "speed wish":
-            return fact("flip_speed_wish", speed=at, instead=instead)
+            return _faster(at, there, instead)
         case "quality wish":
             return fact("flip_quality_wish", percent=at, instead=instead)
+
+
+def _faster(wish: float, there: Answer | None, instead: Message) -> Message:
+    """What is run for a wish, and that it misses it: another answer need not be as fast as is asked for."""
+    speed = None if there is None or there.chosen is None else there.shown.tokens_per_s
+    if there is None or speed is None or there.shown.as_fast_as(wish):
+        return fact("flip_speed_wish", speed=wish, instead=instead)
+    return fact("flip_short_of_speed_wish", speed=wish, instead=instead, reached=speed.typical)
 
 
 def _instead(there: Answer | None) -> Message:

@@ -208,6 +208,14 @@ def _quality(chosen: Candidate) -> Message | None:
     kept, quality = chosen.kept, chosen.quality
     if kept is None or kept.low == kept.high or quality.basis not in _BASES:
         return None
+    if quality.of_original:
+        return fact(
+            "original_keeps",
+            kept=min(kept.typical, 100),
+            task=task_name(chosen.task),
+            low=kept.low,
+            high=min(kept.high, 100),
+        )
     return fact(
         "keeps",
         kept=min(kept.typical, 100),

@@ -54,7 +54,8 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
     tariff = tariff_of(inputs.power, converter, prices, notes)
     power = {case: power_of(machine, sets, inputs.power, case) for case in CASES}
     notes += power_notes(machine, inputs.power, power["typical"] is not None)
-    if system.copies > 1 or system.sets > sets:
+    as_a_board = system.copies > 1 or system.sets > sets
+    if as_a_board:
         notes.append(fact("sold_as_a_board", machine=machine.name, board=system.sets, copies=system.copies))
     if inputs.power.power_limit_w is not None and machine.kind not in COMPLETE | {CPU_KIND}:
         notes.append(fact("limit_not_in_speed", limit=decimal(inputs.power.power_limit_w)))
@@ -102,7 +103,7 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
         Offer(
             provider="you",
             name=what,
-            title=as_it_is(what),
+            title=fact("whole_board", devices=what) if as_a_board else as_it_is(what),
             bills=tuple(bills),
             prices=tuple(prices),
             typical_inputs=(

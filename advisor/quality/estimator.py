@@ -83,6 +83,11 @@ class Quality:
     remarks: tuple[Message, ...] = ()
 
     @property
+    def of_original(self) -> bool:
+        """Whether the weights are the original's own, which needs no measurement: at most the KV cache costs some."""
+        return self.basis == "measured" and not self.n and not self.measured_here
+
+    @property
     def low(self) -> float | None:
         return self.kept.low if self.kept else None
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 _OURS = {
     "model": ("model_id", "model_name", "repo", "hf_repo", "llm"),
-    "machine": ("gpu", "gpu_name", "gpu_type", "card", "device", "hardware", "accelerator", "mac", "computer"),
+    "machine": ("gpu_name", "gpu_type", "card", "device", "hardware", "accelerator", "mac", "computer"),
     "gpus": ("gpu_count", "num_gpus", "n_gpus", "cards", "tensor_parallel", "tensor_parallel_size", "tp"),
     "memory_gib": ("vram", "vram_gb", "gpu_memory", "memory", "memory_gb"),
     "host_memory_gib": ("ram", "ram_gb", "system_ram", "host_ram", "host_memory"),
@@ -30,4 +30,6 @@ _OURS = {
     "min_tokens_per_s": ("min_tps", "tps", "tokens_per_s", "min_tokens_per_second", "speed"),
     "lang": ("language", "locale"),
 }
-OTHER_NAMES: Mapping[str, tuple[str, ...]] = {name: (key,) for key, names in _OURS.items() for name in names}
+OTHER_NAMES: Mapping[str, tuple[str, ...]] = {name: (key,) for key, names in _OURS.items() for name in names} | {
+    "gpu": ("machine", "gpus")  # which of them is meant, or how many
+}

@@ -122,7 +122,7 @@ def _asked(answers: Sequence[Answer]) -> tuple[Row, ...]:
     questions = [one.question for one in answers]
     group = told(GROUPS[0])
     return (
-        _row(group, told("Model"), [one.entry.name for one in answers]),
+        _row(group, told("Model"), [told("{model}", model=one.entry.name) for one in answers]),
         _row(group, told("Machine"), [one.machine_name for one in answers]),
         _row(
             group,

@@ -203,8 +203,8 @@ def _look_again(found: Recommendation, has_changes: bool) -> str:
     today, label = found.asked.today, say(oldest.label, "report")
     if oldest.as_of is None:
         return told(
-            "Ask for fresh prices before you sign: of which day the price is that this rests on most ({price}), its "
-            "source does not say.",
+            "Ask for fresh prices before you sign: the source of the price that this rests on most ({price}) does not "
+            "say from which day it is.",
             price=label,
         )
     due, seen = oldest.as_of + timedelta(days=OLD_AFTER_DAYS), written_day(oldest.as_of)

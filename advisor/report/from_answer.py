@@ -181,7 +181,7 @@ def _model_facts(answer: Answer) -> tuple[Fact, ...]:
         else told("{context_length:,} tokens", context_length=model.context_length)
     )
     return (
-        Fact(told("Model"), entry.name, entry.publisher),
+        Fact(told("Model"), told("{model}", model=entry.name), entry.publisher),
         Fact(told("Parameters"), format_count(model.parameters), active),
         Fact(told("Longest context"), limit),
         Fact(told("Licence"), entry.license or told("not stated"), say(commercial_use(entry.license).message)),

@@ -25,6 +25,8 @@ def of_quality(shown: Candidate) -> str:
         return told("measured here")
     if quality.kept is not None and quality.kept.low == quality.kept.high:
         return told("the original itself")
+    if quality.of_original:
+        return told("estimated: the original itself, with a smaller KV cache")
     if quality.basis == "measured":
         return told("measured elsewhere")
     if quality.basis == "transferred":

@@ -93,7 +93,10 @@ def _formatted(day: date, form: str) -> str:
     # Imported late: babel's dates bring time zones along, and few answers name a day.
     from babel.dates import format_date
 
-    return str(format_date(day, form, locale=language(in_use()).locale))
+    locale = language(in_use()).locale
+    written = str(format_date(day, form, locale=locale))
+    # The first of a month is an ordinal number in French, and in no data of babel's.
+    return written.replace("1 ", "1er ", 1) if locale.language == "fr" and written.startswith("1 ") else written
 
 
 def written_day(day: date) -> str:

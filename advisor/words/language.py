@@ -20,6 +20,7 @@ the text for that audience.
 
 from __future__ import annotations
 
+import re
 import string
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -38,6 +39,7 @@ from advisor.words.spelling import COUNTRIES, IN_CURRENCY, in_currency, spelled
 Audience = Literal["page", "report", "script"]
 LOCALES = Path(__file__).parent / "locale"
 ENGLISH = "en"
+_TYPICAL = re.compile(r"typical (\d\S*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +96,14 @@ class Language:
         return self._filled(found, figures, "report") if figures else found
 
     def _filled(self, text: str, figures: dict[str, Figure], audience: Audience) -> str:
-        return "".join(
+        filled = "".join(
             piece.text if piece.figure is None else piece.text + self._figure(piece, figures, audience)
             for piece in pieces(text)
         )
+        first = figures.get(text[1:].partition("}")[0]) if text.startswith("{") else None
+        if isinstance(first, str) and _TYPICAL.fullmatch(first):
+            return filled[0].upper() + filled[1:]  # a name of words, where a sentence or a heading begins
+        return filled
 
     def label(self, key: str) -> str:
         """What the page calls a key of the question: the label of its input."""
@@ -145,7 +151,7 @@ class Language:
     def _written(self, figure: Figure, way: str, audience: Audience) -> str:
         match figure:
             case str():
-                return figure
+                return self._named(figure)
             case Key():
                 return self._key(figure.name, audience)
             case Message() if way == "clause":
@@ -158,6 +164,11 @@ class Language:
                 return self._joined([self._written(one, "", audience) for one in figure], way or "listed")
             case _:
                 return write(figure, way, self.locale, self.word)
+
+    def _named(self, text: str) -> str:
+        """Text as it is, but of a model that stands for a size, which has no name of its own (`sources.free_size`)."""
+        found = _TYPICAL.fullmatch(text)
+        return self._texts.gettext("typical_size").format(size=found[1]) if found else text
 
     def _joined(self, written: list[str], way: str) -> str:
         """ "a, b and c"; sums and products have the same sign everywhere."""

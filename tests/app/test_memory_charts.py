@@ -13,7 +13,9 @@ from advisor.report.from_answer import report_of
 from advisor.ui.charts.memory_bars import Bar, bars, fullest_device
 from advisor.ui.charts.report import memory_figure
 from advisor.ui.legend import COMPONENTS
+from advisor.ui.parts.memory_view import _placement_sentence
 from advisor.ui.parts.text import plain
+from advisor.ui.tabs.levels import _cells
 
 
 def found(query: str = "") -> Answer:
@@ -64,3 +66,34 @@ def test_chart_of_an_unknown_capacity_has_no_line() -> None:
 )
 def test_text_is_shown_letter_by_letter(text: str, shown: str) -> None:
     assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("model=llama-3.1-8b-instruct&machine=nvidia-l40s&users=20&runtime=vllm", "Everything is on the GPU. Between"),
+        ("model=qwen3-32b&machine=rtx-4090", "Everything is on the GPU but the input embeddings. Between"),
+        (
+            "model=llama-3.3-70b-instruct&machine=rtx-3090&gpus=2",
+            "Everything is on the GPUs but the input embeddings. Between 43.8 GiB and 45.4 GiB there together",
+        ),
+    ],
+)
+def test_what_lies_where_is_said_of_the_runtime_that_runs_it(query: str, said: str) -> None:
+    shown = answer(Question.from_query(query)).shown
+    assert _placement_sentence(shown.plan).startswith(said)
+    assert bool(shown.plan.host.weights_bytes) == ("input embeddings" in said)
+
+
+def test_the_range_of_what_is_needed_is_of_the_devices_alone() -> None:
+    plan = answer(Question.from_query("model=gpt-oss-120b&machine=rtx-4090&host_memory_gib=64")).shown.plan
+    low, high = re.findall(r"([\d.]+) GiB", _placement_sentence(plan))
+    assert float(low) <= plan.needed_bytes / 2**30 <= float(high) < plan.host.needed_bytes / 2**30
+    assert "the rest is on the GPU. Between" in _placement_sentence(plan)
+
+
+def test_a_level_that_does_not_fit_has_no_speed() -> None:
+    found = answer(Question.from_query("model=gpt-oss-120b&machine=rtx-4090&host_memory_gib=64"))
+    rows = [(one.plan.verdict, [cell.html for cell in _cells(found, one)]) for one in found.candidates]
+    assert {verdict for verdict, _ in rows} >= {"does not fit", "fits with offload"}
+    assert all((cells[3] == "–") == (verdict == "does not fit") for verdict, cells in rows)

@@ -137,7 +137,7 @@ def test_a_repository_is_opened_by_link(hub: FakeHub, text: str, model: str) -> 
 
 def test_a_size_is_answered_and_marked_as_typical() -> None:
     page = opened("model=30B-A3B&machine=rtx-4090")
-    assert "typical 30B-A3B on GeForce RTX 4090" in said(page)
+    assert "Typical 30B-A3B on GeForce RTX 4090" in said(page)
     assert "times as large" in said(page)
 
 
@@ -208,7 +208,7 @@ def test_a_gguf_of_an_unknown_architecture_is_decided_about(hub: FakeHub) -> Non
     hub.add("o/n", {"new-Q4_K_M.gguf": (header, 10**10)})
     page = opened("model=https://huggingface.co/o/n/blob/main/new-Q4_K_M.gguf")
     assert "Architecture 'brandnew' is not known to this version" in said(page)
-    assert "in all, as parts are estimated" in said(page)
+    assert "there, as parts are estimated" in said(page)
     assert "Run brandnew" in said(page) or "as Q4_K_M (this file) on" in said(page)
 
 

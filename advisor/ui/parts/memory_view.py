@@ -34,11 +34,13 @@ def draw(answer: Answer, shown: Candidate) -> None:
 def _placement_sentence(plan: Plan) -> str:
     settings, layers = plan.settings, len(plan.placement.layers)
     needed = sum(device.needed_range.low for device in plan.devices), sum(d.needed_range.high for d in plan.devices)
-    between = f"Between {gib(needed[0])} and {gib(needed[1])} in all, as parts are estimated." if plan.devices else ""
     if not plan.devices:
         return "Everything lies in host memory and is computed by the CPU."
+    gpus, together = ("the GPUs", " together") if len(plan.devices) > 1 else ("the GPU", "")
+    between = f"Between {gib(needed[0])} and {gib(needed[1])} there{together}, as parts are estimated."
     if plan.verdict != "fits with offload":
-        return f"Everything is on the GPU{'s' if len(plan.devices) > 1 else ''} but the input embeddings. {between}"
+        but = " but the input embeddings" if plan.host.weights_bytes else ""  # which only some runtimes leave there
+        return f"Everything is on {gpus}{but}. {between}"
     on_host = []
     if settings.gpu_layers is not None and settings.gpu_layers <= layers:
         on_host.append(f"{layers + 1 - settings.gpu_layers} of {layers} layers")
@@ -46,7 +48,7 @@ def _placement_sentence(plan: Plan) -> str:
         on_host.append(f"the experts of {settings.cpu_moe_layers} layers")
     if settings.kv_on_host:
         on_host.append("the KV cache")
-    return f"On the host: {' and '.join(on_host) or 'a part'}; the rest is on the GPU. {between}"
+    return f"On the host: {' and '.join(on_host) or 'a part'}; the rest is on {gpus}. {between}"
 
 
 def _bill(answer: Answer, plan: Plan) -> tuple[MemoryLine, ...]:

@@ -109,6 +109,8 @@ def _quality(shown: Candidate) -> Tile:
     if kept is None:
         return Tile(label, told("not known"), told("no measurement tells"))
     rests = f"{BASIS_SIGNS[basis]} {told(BASIS_WORDS[basis])}" if basis in BASIS_WORDS else ""
+    if shown.quality.of_original:
+        rests = told("the original itself, with a smaller KV cache")
     share = f"{number(min(kept.typical, 100), '.1f')} %"
     if kept.low == kept.high:
         return Tile(label, share, told("the original itself"))

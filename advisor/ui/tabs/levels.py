@@ -64,12 +64,13 @@ def _kept(one: Candidate) -> float:
 def _cells(answer: Answer, one: Candidate) -> list[Cell]:
     plan = one.plan
     mark = f"{RECOMMENDED} " if one is answer.shown else ""
+    speed = None if plan.verdict == "does not fit" else one.tokens_per_s  # which says how fast it would be
     link = go(question_href(pinned_query(answer.runs, answer.entry, plan)), f"{mark}{one.level}")
     return [
         Cell(link),
         cell(verdict_words(plan.verdict)),
         number_cell("–" if one.kept is None else f"{min(one.kept.typical, 100):.1f} %"),
-        number_cell("–" if one.tokens_per_s is None else rough(one.tokens_per_s.typical)),
+        number_cell("–" if speed is None else rough(speed.typical)),
         number_cell(gb(one.file_bytes)),
         number_cell(f"{plan.sized.bits_per_weight:.2f}"),
         number_cell(gib(plan.needed_bytes)),

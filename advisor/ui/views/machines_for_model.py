@@ -121,7 +121,7 @@ def _in_no_price(rows: Sequence[MachineRow]) -> tuple[str, ...]:
 def _cells(row: MachineRow, question: Question, common: Sequence[str]) -> tuple[Cell, ...]:
     own, rent, wish = row.own, row.rent, question.requirements.min_tokens_per_s
     about = " · ".join(filter(None, (row.vendor, _KINDS.get(row.kind, row.kind), str(row.released or ""))))
-    where = "partly in RAM" if row.verdict == "fits with offload" else ""
+    where = "and more in RAM" if row.verdict == "fits with offload" else ""
     missing = () if own is None else (one for one in own.not_included if one not in common)
     return (
         Cell(go(question_href(row.query), row.name) + small_html(about)),

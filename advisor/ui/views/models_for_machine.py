@@ -83,7 +83,7 @@ def _table(rows: Sequence[ModelRow], question: Question, machine: str) -> None:
     drawn = first_or_all(rows, "models")
     task = say(task_name(question.requirements.task))
     heads = (
-        *("Model", "Verdict", "Level, engine", "Quality kept", "Tokens/s per user", "Memory, all places"),
+        *("Model", "Verdict", "Level, engine", "Quality kept", "Tokens/s per user", "Memory, all devices"),
         *("Licence, commercial use", "Released"),
     )
     name = f"{len(drawn)} of {len(rows)} models that run on {machine}"
@@ -101,7 +101,7 @@ def _cells(row: ModelRow, question: Question) -> tuple[Cell, ...]:
     shorter = f"{row.context:,} tokens at most" if row.context < question.workload.context else ""
     about = f"{row.publisher} · {size}" + (f" · {shorter}" if shorter else "")
     short_of = f"short of {exact(wish)}" if wish is not None and not run.as_fast_as_asked else ""
-    where = "partly in RAM" if run.verdict == "fits with offload" else ""
+    where = "and more in RAM" if run.verdict == "fits with offload" else ""
     return (
         Cell(go(question_href(row.query), row.name) + small_html(about)),
         Cell(badge(row.status)),

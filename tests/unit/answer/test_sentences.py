@@ -17,6 +17,7 @@ import pytest
 import advisor
 from advisor.answer.answer import Answer, answer
 from advisor.answer.choices import choices
+from advisor.answer.flips import flips
 from advisor.answer.reasons import reasons
 from advisor.answer.verdict import verdict
 from advisor.foundation.errors import AdvisorError
@@ -191,3 +192,28 @@ def test_every_key_has_a_label_and_every_input_bears_it() -> None:
                 if isinstance(label, ast.Constant):
                     assert LABELS[key.value] == label.value
     assert set(LABELS) == seen
+
+
+def test_the_originals_own_weights_are_called_so_and_not_measured() -> None:
+    found = answer(Question.from_query("model=gpt-oss-20b&machine=rtx-4060-laptop&host_memory_gib=16"))
+    said = " ".join(say_all(reasons(found)))
+    assert "KV cache in q8_0" in said  # which is all that it loses
+    assert found.shown.quality.of_original
+    assert "the weights are the original's own, the rest goes to its KV cache" in said
+    assert "0 measurements" not in said
+    other = answer(Question.from_query("model=qwen3-32b&machine=rtx-4090"))
+    assert not other.shown.quality.of_original
+
+
+@pytest.mark.parametrize(
+    ("query", "misses"),
+    [("model=llama-3.1-8b&machine=rtx-4060-laptop", True), ("model=qwen3-8b&machine=rtx-4060", None)],
+)
+def test_a_wish_for_more_speed_says_where_it_is_not_reached(query: str, misses: bool | None) -> None:
+    wishes = [flip for flip in flips(answer(Question.from_query(query))) if flip.change == "speed wish"]
+    assert wishes or not misses
+    for flip in wishes:
+        assert flip.found is not None
+        reached = flip.found.shown.tokens_per_s
+        assert ("writes only about" in say(flip.sentence)) == (reached is not None and reached.typical < flip.at)
+        assert misses in (None, "writes only about" in say(flip.sentence))

@@ -407,7 +407,8 @@ def test_modules_are_bought_as_a_board_of_eight_with_its_server_which_serves_for
     assert eight.own is not None
     assert two.own.upfront == eight.own.upfront
     assert 250_000 <= two.own.upfront <= 400_000  # what such servers are quoted at
-    assert "8 x H100" in say(two.own.title)
+    assert say(two.own.title) == "8 x H100 SXM5 80GB (sold by the board)"
+    assert say(eight.own.title) == "8 x H100 SXM5 80GB"
     assert any("on a board with their server, which holds the plan 4 times" in note for note in say_all(two.notes))
     assert two.own.typical.unit_tokens == 4 * (eight.own.typical.unit_tokens or 0)
     assert two.rent is not None  # two can be rented

@@ -140,7 +140,7 @@ def test_machines_are_known_by_the_names_people_write() -> None:
 
 
 def test_other_programs_names_of_keys_lead_to_ours() -> None:
-    assert {ours for (ours,) in OTHER_NAMES.values()} <= {*FIELDS, LANGUAGE_KEY}
+    assert {ours for keys in OTHER_NAMES.values() for ours in keys} <= {*FIELDS, LANGUAGE_KEY}
     assert FIELDS.keys().isdisjoint(OTHER_NAMES)
 
 

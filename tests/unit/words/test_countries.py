@@ -70,6 +70,7 @@ def test_french_switzerland_writes_money_with_a_point_and_the_currency_first() -
         ("en-US", "March 4, 2026", "March 2026"),
         ("de-DE", "4. März 2026", "März 2026"),
         ("de-CH", "4. März 2026", "März 2026"),
+        ("fr-CH", "4 mars 2026", "mars 2026"),
     ],
 )
 def test_days(name: str, day: str, month: str) -> None:
@@ -122,3 +123,29 @@ def test_a_country_reads_no_file_of_its_own() -> None:
     swiss, german = language("de-CH"), language("de-DE")
     assert isinstance(swiss, Language)
     assert (str(swiss.locale), str(german.locale)) == ("de_CH", "de_DE")
+
+
+def test_the_first_of_a_month_is_an_ordinal_in_french_alone() -> None:
+    first = date(2026, 9, 1)
+    said = {}
+    for name in ("en-US", "de-CH", "fr-CH", "fr-FR"):
+        with speaking(name):
+            said[name] = written_day(first)
+    assert said == {
+        "en-US": "September 1, 2026",
+        "de-CH": "1. September 2026",
+        "fr-CH": "1er septembre 2026",
+        "fr-FR": "1er septembre 2026",
+    }
+
+
+def test_a_size_without_a_model_is_named_in_the_language_of_the_sentence() -> None:
+    said = {}
+    for name in ("en", "de-CH", "fr-CH"):
+        with speaking(name):
+            said[name] = told("{model} on {machine}", model="typical 70B", machine="RTX 3090")
+    assert said == {
+        "en": "Typical 70B on RTX 3090",
+        "de-CH": "Ein typisches 70B auf RTX 3090",
+        "fr-CH": "Un 70B typique sur RTX 3090",
+    }

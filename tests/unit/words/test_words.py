@@ -34,7 +34,12 @@ ENGLISH = LOCALES / "en" / "LC_MESSAGES" / "messages.po"
 # Not kinds of messages: how a language joins figures and names a key.
 WORDS = ("unit", "count", "label")
 SIGNS = ("listed", "semicolons", "summed", "factors", "or", "and")
-JOINING = {**{sign: set[str]() for sign in SIGNS}, "span": {"low", "high"}, "label": {"label"}}
+JOINING = {
+    **{sign: set[str]() for sign in SIGNS},
+    "span": {"low", "high"},
+    "label": {"label"},
+    "typical_size": {"size"},
+}
 
 
 @cache
