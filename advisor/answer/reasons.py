@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from advisor.answer.answer import Answer
+from advisor.answer.answer import Answer, answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.job import Job
 from advisor.answer.option import Option
@@ -17,13 +17,15 @@ from advisor.foundation.caches import kept_beside
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import NOTHING, Message, Span, fact
 from advisor.foundation.numbers import ROUGH, differ
-from advisor.foundation.units import MIB
+from advisor.foundation.turns import still_wanted
+from advisor.foundation.units import GIB, MIB
 from advisor.quality.tasks import task_name
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import Levels
 from advisor.sizing.runtime_id import RuntimeId
 
+_USUAL_RAM_GIB = (8, 16, 32, 64, 128, 256, 512, 1024)
 _WIRED_SHARE = 0.95  # of what the system leaves: raised further, a Mac stands still
 _SHORT_FOR_THOUGHT = 16_384  # tokens; models that think first often write more
 _BASES = {
@@ -37,8 +39,23 @@ _BASES = {
 def reasons(found: Answer) -> tuple[Message, ...]:
     """Why, most important first; where nothing is to be run, what stands in the way."""
     if found.chosen is None:
-        return tuple(in_the_way(found.decided, found.search, found.machine_name))
+        return (*in_the_way(found.decided, found.search, found.machine_name), *_with_ram(found))
     return tuple(_why(found, found.chosen))
+
+
+def _with_ram(found: Answer) -> Iterator[Message]:
+    """What is decided for with the least usual RAM that has room for the rest, where nobody said how much there is."""
+    plan = found.decided.plan
+    unknown = plan.devices and plan.host.capacity_bytes is None and plan.request.search
+    needed = plan.offload_needs_host_bytes if unknown and plan.missing_bytes and not found.decided.unmet else None
+    size = next((gib for gib in _USUAL_RAM_GIB if needed and gib * GIB >= needed), None)
+    if size is None:
+        return
+    still_wanted()
+    question = found.question.with_values(host_memory_gib=float(size))
+    there = answer(question, today=found.today, measured_here=found.measured_here)
+    if there.chosen is not None and there.shown.plan.placement.offloads:
+        yield fact("host_memory_would_do", level=there.shown.level, memory=size * GIB)
 
 
 def small_cache(option: Option) -> str | None:
@@ -67,9 +84,6 @@ def in_the_way(decided: Option, search: Search, machine_name: str) -> Iterator[M
             yield fact("raised_limit_would_do", mib=raised, level=plan.level)
         elif plan.verdict != "tight":
             yield fact("ways_out_of_none")
-        unknown = plan.devices and plan.host.capacity_bytes is None and plan.request.search
-        if unknown and (needed := plan.offload_needs_host_bytes):
-            yield fact("host_memory_would_do", level=plan.level, memory=needed)
 
 
 def used_in_the_way(plan: Plan) -> int | None:
@@ -127,6 +141,10 @@ def _lacking(plan: Plan, machine_name: str, alone: bool) -> Message:
     level, missing, each = plan.level, plan.missing_bytes, on_each_device(plan)
     if not missing:  # all that is missing is to know the host
         return fact("runs_host_not_known", level=level, machine=machine_name)
+    if plan.verdict == "tight" and fits_as_made(plan):
+        if alone:
+            return fact("fits_as_made", level=level, machine=machine_name, missing=missing, each=each)
+        return fact("none_fits_for_sure", level=level, machine=machine_name, missing=missing, each=each)
     if plan.verdict == "tight" and alone:
         return fact("fits_without_margin", level=level, machine=machine_name, missing=missing, each=each)
     if plan.verdict == "tight":
@@ -134,6 +152,11 @@ def _lacking(plan: Plan, machine_name: str, alone: bool) -> Message:
     if alone:
         return fact("does_not_fit", level=level, machine=machine_name, missing=missing, each=each)
     return fact("none_fits", smallest=level, machine=machine_name, missing=missing, each=each)
+
+
+def fits_as_made(plan: Plan) -> bool:
+    """Whether it would fit with its margin but for larger files that people publish."""
+    return any(note.kind in ("published_may_be_larger", "checkpoint_may_be_larger") for note in plan.notes)
 
 
 def _why(found: Answer, chosen: Candidate) -> Iterator[Message]:

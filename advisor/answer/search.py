@@ -221,13 +221,15 @@ class Search:
         return kept_of(self.about.facts, own, level, self.asked.task, setup.runtime.cache_types(setup.request))
 
     def _needless(self, job: Job) -> bool:
-        """A level that lies whole on the devices with its cache as the model computes it, and makes nobody wait, needs
-        no smaller cache.
+        """A good level that lies whole on the devices with its cache as the model computes it, and makes nobody wait,
+        needs no smaller cache.
         """
         if job.whole is None or job.planned:
             return False
         option = self._compared(job.whole)
-        return option is not None and option.plan.verdict == "fits" and option.figures.served >= 1
+        if option is None or option.plan.verdict != "fits" or option.figures.served < 1:
+            return False
+        return option.status == "good" or bool(option.unmet)
 
     def _bound(self, job: Job, weights: Weights, refined: bool, least: int = DOES_NOT_FIT) -> Key:
         """No option of this job is better; see `Bounds.of`."""

@@ -188,15 +188,23 @@ def _on_cards(
     """The question with as many cards used as is worth looking at; on all of them where it says so, or has one."""
     told_where = told.placement.tensor_split is not None or not told.placement.is_searched
     told_where = told_where or (runtime.speed.splits_tensors and told.server.ranks > 1)
+    counts = runtime.card_counts(hardware.memory, about.model)
     if len(hardware.cards) < 2 or "use_gpus" in about.question.pins or told_where:
+        _check_split(about.question, runtime, hardware, counts)
         yield told, hardware
         return
-    counts = runtime.card_counts(hardware.memory, about.model)
     if not counts:
         yield told, hardware  # whose plan says why not
     for count in counts:
         using = told.with_values(use_gpus=count)
         yield using, hardware_of(using.machine, told.runtime.backend, runtime.id, using.others)
+
+
+def _check_split(asked: Question, runtime: Runtime, hardware: Hardware, counts: tuple[int, ...]) -> None:
+    """Leave out a runtime that nobody asked for where it cannot use as many cards as are asked for."""
+    used = len(hardware.cards)
+    if used > 1 and used not in counts and asked.runtime.name == AUTO and "use_gpus" in asked.pins:
+        raise InputError("{runtime} does not use {count} cards for this model.", runtime=runtime.id, count=used)
 
 
 def refusal_here(asked: Question, runtime: Runtime) -> Message | None:

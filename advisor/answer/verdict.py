@@ -9,7 +9,7 @@ from advisor.answer.option import host_share_of
 from advisor.answer.other_models import OtherModel, other_model
 from advisor.answer.plans import refuses_input
 from advisor.answer.policy import ALL_KEPT
-from advisor.answer.reasons import in_the_way, on_each_device, small_cache
+from advisor.answer.reasons import fits_as_made, in_the_way, on_each_device, small_cache
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.message import NOTHING, Message, Span, fact
 from advisor.runtimes.architectures import loading_of
@@ -171,15 +171,13 @@ def _itself(found: Answer) -> Message:
 def _refused(found: Answer) -> Message:
     decided, plan = found.decided, found.shown.plan
     if plan.verdict == "tight" and plan.missing_bytes and not decided.unmet:
-        return fact(
-            "decision_tight",
-            model=found.entry.name,
-            level=plan.level,
-            how=_how(found),
-            machine=found.machine_name,
-            missing=plan.missing_bytes,
-            each=on_each_device(plan),
-        )
+        model, how, machine, each = found.entry.name, _how(found), found.machine_name, on_each_device(plan)
+        level, missing = plan.level, plan.missing_bytes
+        if fits_as_made(plan):
+            return fact(
+                "decision_tight_as_made", model=model, level=level, how=how, machine=machine, missing=missing, each=each
+            )
+        return fact("decision_tight", model=model, level=level, how=how, machine=machine, missing=missing, each=each)
     return fact(
         "decision_refused",
         model=found.entry.name,

@@ -587,6 +587,30 @@ def test_of_what_does_not_fit_the_smallest_is_named_and_how_much_host_memory_wou
     assert not any("give host_memory_gib" in reason for reason in say_all(reasons(told)))
 
 
+def test_the_level_said_to_run_with_more_ram_is_the_one_decided_for_then() -> None:
+    query = "model=gpt-oss-20b&machine=rtx-4060-laptop"
+    assert "With 8.0 GiB of RAM MXFP4 runs with part of it there: give host_memory_gib." in say_all(
+        reasons(asked(query))
+    )
+    with_it = asked(f"{query}&host_memory_gib=8")
+    assert with_it.chosen is not None
+    assert (with_it.shown.level, with_it.shown.plan.placement.offloads) == ("MXFP4", True)
+
+
+def test_a_lack_that_larger_published_files_make_is_not_called_the_margin() -> None:
+    found = asked("model=mistral-small-4&machine=rtx-4090&host_memory_gib=9")
+    assert found.shown.plan.verdict == "tight"
+    assert found.shown.plan.missing_bytes > 0.04 * (24 + 9) * GIB
+    assert "without the safety margin" not in " ".join(say_all(reasons(found)))
+
+
+def test_a_runtime_that_does_not_split_over_the_cards_asked_for_is_left_out() -> None:
+    query = "model=qwen2.5-32b-instruct&machine=rtx-3070-ti-laptop&gpus=4&use_gpus=3&context=1024"
+    assert asked(query).chosen is not None  # 40 heads in llama.cpp, whole layers on each
+    with pytest.raises(InputError, match="no split of 40 attention heads over 3 GPUs"):
+        asked(f"{query}&runtime=vllm")
+
+
 @pytest.mark.parametrize(
     ("keys", "note"),
     [
