@@ -201,6 +201,16 @@ def _look_again(found: Recommendation, has_changes: bool) -> str:
             return told("No price here grows old; look again as soon as one of these happens.")
         return told("No price here grows old; look again when another model or machine comes into question.")
     today, label = found.asked.today, say(oldest.label, "report")
+    if oldest.as_of is None and oldest.checked is not None:
+        due = oldest.checked + timedelta(days=OLD_AFTER_DAYS)
+        if due > today:
+            return told(
+                "Look again on {day}: the source of the price that this rests on most ({price}) names no day, and was "
+                "read on {read}.",
+                day=written_day(due),
+                price=label,
+                read=written_day(oldest.checked),
+            )
     if oldest.as_of is None:
         return told(
             "Ask for fresh prices before you sign: the source of the price that this rests on most ({price}) does not "
