@@ -56,10 +56,12 @@ def candidates_of(
     pricing = pricing_of(question, entry, hardware, today)
 
     def candidate(plan: Plan) -> Candidate:
+        speed, may_spill = _speed(question, entry, model, hardware, plan), fullest_card(plan, hardware) is not None
         return Candidate(
             plan=plan,
             task=question.requirements.task,
-            speed=None if fullest_card(plan, hardware) else _speed(question, entry, model, hardware, plan),
+            speed=None if may_spill else speed,
+            unspilled=speed if may_spill else None,
             facts=facts,
             own_file=own_file_of(entry, plan),
             pricing=pricing,

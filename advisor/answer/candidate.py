@@ -25,7 +25,8 @@ from advisor.speed.estimate import Speed
 
 @dataclass(frozen=True)
 class Candidate:
-    """`speed` is None where a bandwidth is not known. Quality and costs are worked out when they are asked for.
+    """`speed` is None where a bandwidth is not known, or a card so full that a part may be moved off it: `unspilled` is
+    the speed where none is, which nobody is told. Quality and costs are worked out when they are asked for.
 
     `facts` are the model's, `own_file` is the publisher's own of this level, `measured_here` what was measured here
     of this model at this level, newest first.
@@ -37,6 +38,7 @@ class Candidate:
     facts: ModelFacts
     pricing: Pricing
     own_file: OwnFile | None = None
+    unspilled: Speed | None = None
     measured_here: tuple[LocalMeasurement, ...] = ()
     writes: bool = True  # an encoder or reranker does not: it has inputs a second, and no quality at chat
 

@@ -61,8 +61,13 @@ class Option:
 
 
 def figures_of(candidate: Candidate, weights: Weights) -> Figures:
-    """What a plan is judged by; what a token costs only where that has a weight."""
+    """What a plan is judged by; what a token costs only where that has a weight.
+
+    A card that is nearly full counts as fast as it is at best, or whether a speed is wished for would decide for it.
+    """
     plan, speed, cost = candidate.plan, candidate.tokens_per_s, None
+    if candidate.unspilled is not None:
+        speed = candidate.unspilled.decode_tokens_per_s
     if weights.money:
         cost = cost_of_a_million(candidate.costs)
     return Figures(

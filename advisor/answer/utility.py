@@ -79,8 +79,6 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
     points = -loss * loss / (loss + VISIBLE_POINTS) if loss > 0 else 0.0
     if figures.tokens_per_s is not None:
         points += speed_points(figures.tokens_per_s, weights, users, wish)
-    elif wish is not None:  # what nobody can say does not meet it: the least, or a higher wish would lead to it
-        points += speed_points(_AS_GOOD_AS_NEVER, weights, users, wish)
     if figures.host_share is not None:
         points -= PARTLY_ON_HOST + ALL_ON_HOST * figures.host_share
     if traits.codebook and (traits.codebook_slow or figures.host_share is not None):
