@@ -14,6 +14,7 @@ from advisor.answer.plans import runtime_name
 from advisor.answer.policy import READING_TOKENS_PER_S, VISIBLE_POINTS
 from advisor.answer.search import Search
 from advisor.foundation.caches import kept_beside
+from advisor.foundation.errors import InputError
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import NOTHING, Message, Span, fact
 from advisor.foundation.numbers import ROUGH, differ
@@ -53,7 +54,10 @@ def _with_ram(found: Answer) -> Iterator[Message]:
         return
     still_wanted()
     question = found.question.with_values(host_memory_gib=float(size))
-    there = answer(question, today=found.today, measured_here=found.measured_here)
+    try:
+        there = answer(question, today=found.today, measured_here=found.measured_here)
+    except InputError:  # such as a file of one's own, which is asked about once
+        return
     if there.chosen is not None and there.shown.plan.placement.offloads:
         yield fact("host_memory_would_do", level=there.shown.level, memory=size * GIB)
 
