@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from advisor.answer.answer import Answer, answer
+from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.job import Job
 from advisor.answer.option import Option
@@ -14,19 +14,16 @@ from advisor.answer.plans import runtime_name
 from advisor.answer.policy import READING_TOKENS_PER_S, VISIBLE_POINTS
 from advisor.answer.search import Search
 from advisor.foundation.caches import kept_beside
-from advisor.foundation.errors import InputError
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import NOTHING, Message, Span, fact
 from advisor.foundation.numbers import ROUGH, differ
-from advisor.foundation.turns import still_wanted
-from advisor.foundation.units import GIB, MIB
+from advisor.foundation.units import MIB
 from advisor.quality.tasks import task_name
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import Levels
 from advisor.sizing.runtime_id import RuntimeId
 
-_USUAL_RAM_GIB = (8, 16, 32, 64, 128, 256, 512, 1024)
 _WIRED_SHARE = 0.95  # of what the system leaves: raised further, a Mac stands still
 _SHORT_FOR_THOUGHT = 16_384  # tokens; models that think first often write more
 _BASES = {
@@ -40,26 +37,8 @@ _BASES = {
 def reasons(found: Answer) -> tuple[Message, ...]:
     """Why, most important first; where nothing is to be run, what stands in the way."""
     if found.chosen is None:
-        return (*in_the_way(found.decided, found.search, found.machine_name), *_with_ram(found))
+        return tuple(in_the_way(found.decided, found.search, found.machine_name))
     return tuple(_why(found, found.chosen))
-
-
-def _with_ram(found: Answer) -> Iterator[Message]:
-    """What is decided for with the least usual RAM that has room for the rest, where nobody said how much there is."""
-    plan = found.decided.plan
-    unknown = plan.devices and plan.host.capacity_bytes is None and plan.request.search
-    needed = plan.offload_needs_host_bytes if unknown and plan.missing_bytes and not found.decided.unmet else None
-    size = next((gib for gib in _USUAL_RAM_GIB if needed and gib * GIB >= needed), None)
-    if size is None:
-        return
-    still_wanted()
-    question = found.question.with_values(host_memory_gib=float(size))
-    try:
-        there = answer(question, today=found.today, measured_here=found.measured_here)
-    except InputError:  # such as a file of one's own, which is asked about once
-        return
-    if there.chosen is not None and there.shown.plan.placement.offloads:
-        yield fact("host_memory_would_do", level=there.shown.level, memory=size * GIB)
 
 
 def small_cache(option: Option) -> str | None:
@@ -88,6 +67,11 @@ def in_the_way(decided: Option, search: Search, machine_name: str) -> Iterator[M
             yield fact("raised_limit_would_do", mib=raised, level=plan.level)
         elif plan.verdict != "tight":
             yield fact("ways_out_of_none")
+        unknown = plan.devices and plan.host.capacity_bytes is None and plan.request.search
+        if unknown and (needed := plan.offload_needs_host_bytes):
+            alone = len({job.level for job in search.jobs}) == 1
+            said = fact("host_memory_would_do", level=plan.level, memory=needed)
+            yield said if alone else fact("host_memory_would_do_at_least", level=plan.level, memory=needed)
 
 
 def used_in_the_way(plan: Plan) -> int | None:
