@@ -11,6 +11,7 @@ from advisor.question.configuration import ModelChoice
 from advisor.runtimes.commands import Launch
 from advisor.runtimes.launch import AS_PUBLISHED
 from advisor.runtimes.mlx.cache_and_step import MlxOptions
+from advisor.sizing.request import GgufFile
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 
 
@@ -33,7 +34,9 @@ def launch_of(answer: Answer, shown: Candidate) -> Launch:
     repository = entry.repository.id if entry.repository is not None else None
     if entry.entry is not None:
         repository = entry.entry.hf_repo or None
-    level = entry.file.level if entry.file is not None and answer.question.model.level is None else plan.level
+    # A runtime that does not load the file is shown with levels of its own.
+    of_file = entry.file is not None and isinstance(plan.request.stored, GgufFile)
+    level = entry.file.level if entry.file is not None and of_file else plan.level
     as_it_is = isinstance(plan.sized, PublishedCheckpoint)
     row = published_row(plan)
     return Launch(
