@@ -22,7 +22,7 @@ from advisor.models.config import Config, integer_in
 from advisor.models.feed_forward import Dense, MixtureOfExperts
 from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
-from advisor.models.tensors import Role, matrix
+from advisor.models.tensors import Part, Role, matrix
 from advisor.models.wiring import ByRelease, GraphWiring, RepositoryWiring, RouterWiring, Wiring
 
 
@@ -137,12 +137,28 @@ def _full_every(config: Config, every: str, default: int) -> tuple[bool, ...]:
     return tuple((number + 1) % interval == 0 for number in range(count))
 
 
+def _routed_after(
+    config: Config,
+    attention: Attention,
+    blocks: tuple[Dense, MixtureOfExperts],
+    leading: int,
+    extras: tuple[Part, ...],
+    full: tuple[bool, ...],
+) -> list[Layer]:
+    """Layers whose feed-forward is the first of `blocks` in so many leading ones and then the second; those that are
+    not `full` see a window."""
+    windowed, (plain, routed) = replace(attention, window=config.integer("sliding_window")), blocks
+    return [
+        Layer((attention if all_of_it else windowed,), plain if number < leading else routed, extras)
+        for number, all_of_it in enumerate(full)
+    ]
+
+
 @blueprint("AfmoeForCausalLM")
 def afmoe(config: Config) -> Model:
     """Trinity: gated attention between norms on both sides; only layers with a window see positions."""
     width, leading = width_of(config), config.integer("num_dense_layers", default=0, low=0)
     attention = grouped_query_attention(config, query_key_norm="head", gate=True)
-    windowed = replace(attention, window=config.integer("sliding_window"))
     inner = config.integer("moe_intermediate_size")
     routed = MixtureOfExperts(
         config.experts("num_experts"),
@@ -152,10 +168,8 @@ def afmoe(config: Config) -> Model:
         shared_inner=inner * config.experts("num_shared_experts", default=0),
     )
     plain, extras = dense(config), norms(width, SANDWICH_NORMS)
-    layers = [
-        Layer((attention if full else windowed,), plain if number < leading else routed, extras)
-        for number, full in enumerate(_full_every(config, "global_attn_every_n_layers", 4))
-    ]
+    full = _full_every(config, "global_attn_every_n_layers", 4)
+    layers = _routed_after(config, attention, (plain, routed), leading, extras, full)
     return decoder(
         config, "afmoe", layers, wiring=Wiring(GraphWiring(rotation="in windows"), router=RouterWiring(scaled=True))
     )
@@ -166,7 +180,6 @@ def cohere2_moe(config: Config) -> Model:
     """Cohere2 with experts after dense layers: attention and feed-forward side by side, windows see positions."""
     width, leading = width_of(config), config.integer("first_k_dense_replace", default=0, low=0)
     attention = grouped_query_attention(config)
-    windowed = replace(attention, window=config.integer("sliding_window"))
     inner = config.integer("intermediate_size")
     routed = MixtureOfExperts(
         config.experts("num_experts"),
@@ -176,10 +189,8 @@ def cohere2_moe(config: Config) -> Model:
     )
     plain = Dense(config.integer("prefix_dense_intermediate_size", "intermediate_size"))
     extras = norms(width, ("attn_norm",))
-    layers = [
-        Layer((attention if full else windowed,), plain if number < leading else routed, extras)
-        for number, full in enumerate(_full_every(config, "sliding_window_pattern", 4))
-    ]
+    full = _full_every(config, "sliding_window_pattern", 4)
+    layers = _routed_after(config, attention, (plain, routed), leading, extras, full)
     summed = config.flag("norm_topk_prob", default=True)
     return decoder(
         config,
@@ -203,7 +214,6 @@ def exaone_moe(config: Config) -> Model:
     """K-EXAONE: only layers with a window see positions."""
     width, leading = width_of(config), config.integer("first_k_dense_replace", default=1, low=0)
     attention = grouped_query_attention(config, query_key_norm="head")
-    windowed = replace(attention, window=config.integer("sliding_window"))
     inner = config.integer("moe_intermediate_size")
     routed = MixtureOfExperts(
         config.experts("num_experts"),
@@ -213,10 +223,8 @@ def exaone_moe(config: Config) -> Model:
         shared_inner=inner * config.experts("num_shared_experts", default=0),
     )
     plain, extras = dense(config), norms(width, PRE_NORMS)
-    layers = [
-        Layer((attention if full else windowed,), plain if number < leading else routed, extras)
-        for number, full in enumerate(_full_every(config, "sliding_window_pattern", 4))
-    ]
+    full = _full_every(config, "sliding_window_pattern", 4)
+    layers = _routed_after(config, attention, (plain, routed), leading, extras, full)
     return decoder(
         config,
         "exaone-moe",

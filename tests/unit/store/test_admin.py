@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,23 +18,9 @@ from advisor.store import SnapshotNotFound, Store, admin, open_store
 from advisor.store.asked import Asked
 from advisor.store.database import make_engine
 from advisor.store.tables import metadata
-from tests.support.postgres import Postgres, postgres
 
-__all__ = ["postgres"]
 OWNER, OTHER = "an owner's secret, long enough", "another secret, long enough"
 COVER = Cover(title="Ours \N{SNOWMAN}", note="a\nb", logo=Logo(b"\x89PNG\x00\xff", "png"))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'advisor.sqlite3'}"
-    else:
-        server: Postgres = request.getfixturevalue("postgres")
-        url = server.emptied_database()
-    found = open_store(url)
-    yield found
-    found.close()
 
 
 def rows_of(store: Store) -> dict[str, list[tuple[object, ...]]]:

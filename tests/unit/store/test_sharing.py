@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -20,9 +19,7 @@ from advisor.store.sharing import VISIBILITIES, Visibility
 from advisor.store.tables import snapshots
 from advisor.store.tables import tokens as rows
 from advisor.store.tokens import Tokens
-from tests.support.postgres import Postgres, postgres
 
-__all__ = ["postgres"]
 ANN, BOB = (f"person:{letter * 64}" for letter in "ab")
 READERS = {
     "maker": Reader(owner_hash(ANN)),
@@ -35,18 +32,6 @@ MAY_READ = {
     "company": {"maker", "colleague"},
     "link": {"maker", "colleague", "stranger with the link"},
 }
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'advisor.sqlite3'}"
-    else:
-        server: Postgres = request.getfixturevalue("postgres")
-        url = server.emptied_database()
-    found = open_store(url)
-    yield found
-    found.close()
 
 
 def reads(store: Store, id: str) -> set[str]:
