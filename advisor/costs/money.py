@@ -160,8 +160,12 @@ def cents(amount: Decimal) -> Decimal:
 
 
 def per_million(amount: Decimal, tokens: int) -> Decimal:
-    """What a million tokens cost if `tokens` cost `amount`, to a hundredth of a cent."""
-    return (amount * 1_000_000 / tokens).quantize(_PER_MILLION, ROUND_HALF_UP)
+    """What a million tokens cost if `tokens` cost `amount`: to the cent, below one to a hundredth of it.
+
+    Rounded here and nowhere after, so that paper, page and JSON write the same figure.
+    """
+    each = amount * 1_000_000 / tokens
+    return each.quantize(CENT if each >= 1 else _PER_MILLION, ROUND_HALF_UP)
 
 
 def plain(number: Decimal) -> str:

@@ -60,6 +60,5 @@ def _amounts(amounts: MoneyRange) -> dict[str, float | int]:
 
 
 def _amount(amount: Decimal) -> float | int:
-    """To the cent, below one to a hundredth of it, which is what prices are rounded to; without an exponent."""
-    rounded = round(amount, 2) if amount >= 1 else amount
-    return int(rounded) if rounded == int(rounded) else float(rounded)
+    """As it was rounded where it was computed; without an exponent."""
+    return int(amount) if amount == int(amount) else float(amount)

@@ -6,7 +6,6 @@ A random slice runs with the suite; `pytest -m sweep` runs all of it (about a qu
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.words import say
 from tests.support.model_files import gguf_file, gguf_metadata
+from tests.support.seeds import seed
 from tests.support.sweep import (
     PLACES,
     REFUSED_PLACES,
@@ -34,7 +34,7 @@ from tests.support.sweep import (
     write_config,
 )
 
-SEED = os.environ.get("SWEEP_SEED") or str(random.SystemRandom().randrange(10**6))
+SEED = seed()
 _PARTS, _MODELS, _QUESTIONS = 3, 6, 4  # of the slice: models of a part, questions of a model
 _WITH_OUTPUTS = 20  # one question of so many is also reported, exported and turned into commands
 

@@ -320,6 +320,8 @@ def test_amounts_are_rounded_once_and_shown_without_noise() -> None:
     assert cents(Decimal("2.675")) == Decimal("2.68")
     assert cents(Decimal("-2.675")) == Decimal("-2.68")
     assert per_million(Decimal("48.67"), 73_000_000) == Decimal("0.6667")
+    # What is written as a number and read again is the same figure: 6.3650 was "6.37" on paper and "6.36" from JSON.
+    assert per_million(Decimal("12.73"), 2_000_000) == Decimal("6.37")
     assert plain(Decimal("730.00")) == "730"
     assert plain(Decimal("0.1000")) == "0.1"
     assert shown(Decimal("1234.5"), "CHF") == "CHF 1,234.50"

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import random
 import sys
 
 import pytest
@@ -16,8 +14,9 @@ from advisor.answer.recommendation import recommendation
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question
 from tests.support.one_source import problems, question
+from tests.support.seeds import seed
 
-SEED = os.environ.get("SWEEP_SEED") or str(random.SystemRandom().randrange(10**6))
+SEED = seed()
 _SLICE, _ALL = 6, 50
 
 
