@@ -8,7 +8,7 @@ rows missed by when their own source was left out. "fitted" is the error when no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
@@ -87,6 +87,28 @@ def table(kind: str) -> None:
             )
 
 
+def scatter(kind: str) -> None:
+    """How far one source lies from the others about the very same thing: no formula comes closer to a new source."""
+    told: defaultdict[tuple[object, ...], defaultdict[Hashable, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for case in cases_of(kind):
+        row = case.row
+        loaded = (row.devices, row.split, row.gpu_layers, row.cpu_moe_layers, row.users, row.depth, row.micro_batch)
+        told[*case.keys[-1], *loaded][SCHEMES["source"](case)].append(np.log(case.ms))
+    apart = []
+    for by_source in told.values():
+        middles = [float(np.median(times)) for times in by_source.values()]
+        for at, one in enumerate(middles):
+            others = middles[:at] + middles[at + 1 :]
+            if others:
+                apart.append(abs(np.exp(one - np.median(others)) - 1))
+    if apart:
+        half, most = np.quantile(apart, (0.5, 0.9))
+        print(
+            f"\n{kind}: {len(apart)} sources measured what others had: half within {half:.1%}, nine in ten {most:.1%}"
+        )
+
+
 if __name__ == "__main__":
     for each_kind in KINDS:
         table(each_kind)
+        scatter(each_kind)
