@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from math import ceil
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -53,16 +54,16 @@ class Weights:
     find_stored: Callable[[], tuple[Stored, ...]] = field(repr=False)
 
     def scaled(self, factor: float) -> Weights:
-        """Those of a file that is so many times as large, every tensor alike."""
+        """Those of a file that is so many times as large, every tensor alike, and never less in all than the file."""
 
         def one(size: int) -> int:
-            return round(size * factor)
+            return ceil(size * factor)
 
         return replace(
             self,
             input=one(self.input),
-            layers=np.rint(self.layers * factor).astype(np.int64),
-            experts=np.rint(self.experts * factor).astype(np.int64),
+            layers=np.ceil(self.layers * factor).astype(np.int64),
+            experts=np.ceil(self.experts * factor).astype(np.int64),
             output=one(self.output),
             tied=one(self.tied),
             everywhere=one(self.everywhere),

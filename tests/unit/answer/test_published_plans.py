@@ -82,6 +82,16 @@ def test_a_publishers_file_has_its_own_bytes_wherever_they_lie() -> None:
         assert not plan.notes
 
 
+def test_no_byte_of_a_publishers_file_is_lost_where_its_layers_are_rounded() -> None:
+    known = [row for row in read_published_files(FILES) if row.level == "Q4_0" and row.bytes is not None]
+    assert any(row.model == "deepseek-r1-distill-qwen-1.5b" for row in known)
+    for row in known:
+        query = f"model={row.model}&level=Q4_0&publisher={row.repo.split('/')[0]}&machine=mi355x"
+        plan = asked(f"{query}&runtime=llama.cpp&context=512").shown.plan
+        held = sum(holder.weights_bytes for holder in (*plan.devices, plan.host))
+        assert held >= plan.sized.tensor_bytes, row
+
+
 def test_a_publishers_own_level_is_asked_for_by_its_name_and_pinned_again() -> None:
     found = asked(f"{_KNOWN}&level=UD-Q4_K_XL")
     assert found.shown.level == "UD-Q4_K_XL"
