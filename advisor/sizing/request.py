@@ -36,6 +36,9 @@ class PublishedFiles(Protocol):
     def has(self, level: Level) -> bool:
         """Whether there is a file of the level."""
 
+    def levels(self) -> tuple[LevelId, ...]:
+        """The GGUF levels of which the publisher that is asked for has files, largest first."""
+
     def most_bytes(self, model: Model, level: Level, imatrix: bool) -> int:
         """What the file may measure that whoever follows a plan of stock bytes downloads."""
 

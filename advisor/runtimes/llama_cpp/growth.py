@@ -36,6 +36,13 @@ class Grown:
     drafting: Mapping[int, int] = field(default_factory=dict)
     passing: int | None = None
 
+    @property
+    def with_passing(self) -> Grown:
+        """The same with what is known to pass through the first GPU as a part of its compute buffer."""
+        if not self.passing:
+            return self
+        return replace(self, compute={**self.compute, 0: self.compute[0] + self.passing}, passing=0)
+
 
 def lends_gpu(settings: Settings, placement: Placement) -> bool:
     """Whether the first GPU computes prompts with weights that lie on the host, copying them one at a time."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from advisor.formats.gguf_levels import Level
 from advisor.foundation.caches import kept_beside
 from advisor.models.model import Model
+from advisor.runtimes.llama_cpp.growth import Grown
+from advisor.runtimes.llama_cpp.lending import settled
 from advisor.runtimes.llama_cpp.needs import needed_bytes, shortage
 from advisor.runtimes.llama_cpp.placement_choices import LevelChoices
 from advisor.runtimes.llama_cpp.placement_ground import Choice, Ground
@@ -69,20 +71,26 @@ def search_of(request: PlanRequest) -> Search:
 class Search(Ground):
     """The search for one model on one machine; levels share what does not depend on them."""
 
-    def needed(self, weights: Weights, placement: Placement, held: Mapping[int, int] | None = None) -> dict[int, int]:
+    def needed(
+        self, weights: Weights, placement: Placement, held: Mapping[int, int] | None = None, exactly: bool = False
+    ) -> dict[int, int]:
         """Bytes on each device and the host, all included. `held` is that of the weights, where it is known."""
-        return needed_bytes(weights, self.memory, placement, self.growth(placement).now, held)
+        return needed_bytes(weights, self.memory, placement, self._grown(weights, placement, exactly), held)
 
-    def fits(self, weights: Weights, placement: Placement, memory: Memory) -> bool:
+    def _grown(self, weights: Weights, placement: Placement, exactly: bool) -> Grown:
+        growth = self.growth(placement)
+        return settled(growth, weights) if exactly else growth.now
+
+    def fits(self, weights: Weights, placement: Placement, memory: Memory, exactly: bool = False) -> bool:
         held = weights.on_devices(placement)
         cached = self.growth(placement).held
         least = {number: size + cached[number] for number, size in held.items()}
         if shortage(memory, least, self.margin) > 0:  # spares laying out compute buffers
             return False
-        return shortage(memory, self.needed(weights, placement, held), self.margin) <= 0
+        return shortage(memory, self.needed(weights, placement, held, exactly), self.margin) <= 0
 
-    def best(self, weights: Weights, *, any_host: bool = False) -> Found | None:
-        """See `best_placement`."""
+    def best(self, weights: Weights, *, any_host: bool = False, exactly: bool = False) -> Found | None:
+        """See `best_placement`. `exactly`: by buffers as they are laid out around these weights, which takes longer."""
         memory = (
             replace(self.memory, host_capacity_bytes=1 << 62) if any_host and not self.memory.pooled else self.memory
         )
@@ -102,10 +110,12 @@ class Search(Ground):
                 break
             placement = self.place(choice)
             seconds = self.reading.seconds(weights, placement, self.rates)
-            fits = self.fits(weights, placement, memory)
+            fits = self.fits(weights, placement, memory, exactly)
             if fits and (best is None or seconds < best[0]):
                 best = (seconds, choice)
-            if placement in tried or not level.learn(choice, self.growth(placement).now, raising=not fits):
+            if placement in tried or not level.learn(
+                choice, self._grown(weights, placement, exactly).with_passing, raising=not fits
+            ):
                 break
             tried.add(placement)
         return self._found(weights, best[1]) if best else self._without_gpu(weights, memory)

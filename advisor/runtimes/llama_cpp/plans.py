@@ -61,12 +61,11 @@ def levels_of(request: PlanRequest) -> tuple[Level, ...]:
     if stored.only is not None:
         return (gguf_level(stored.only),)
     published = stored.published
-    offered = (level for level in LEVELS.values() if level.offered_for(request.model))
-    return tuple(
-        level
-        for level in offered
-        if (stored.among is None or level.name in stored.among) and (published is None or published.has(level))
-    )
+    offered = [level for level in LEVELS.values() if level.offered_for(request.model)]
+    if published is not None:
+        # Of some models a publisher's own mixes are all that is known of it.
+        offered = [*filter(published.has, offered)] or [gguf_level(level) for level in published.levels()]
+    return tuple(level for level in offered if stored.among is None or level.name in stored.among)
 
 
 def gguf_level(level: LevelId) -> Level:
@@ -187,6 +186,9 @@ class LevelPlanner:
     def _placed_plan(self, sized: SizedLevel, weights: Weights, judged: Weights, exactly: bool) -> Plan:
         """Whole layers on devices and host, as told or as searched for."""
         found = self.searcher.best(judged) if self.request.search and self.searcher.has_room(judged) else None
+        if found and exactly and not self.searcher.fits(judged, found.placement, self.memory, exactly=True):
+            # The bounds of the search are some 30 MiB too low where results wait while the GPU computes for the host.
+            found = self.searcher.best(judged, exactly=True) or found
         fits_as_judged = found is not None
         if found is None and judged is not weights and self._may_be_placed(weights):
             found = self.searcher.best(weights)

@@ -141,6 +141,12 @@ def test_weights_that_were_trained_for_a_level_are_the_publishers_file_and_lose_
     assert "google" not in row["published"]["uploaders"]
 
 
+def test_a_publisher_of_own_mixes_alone_is_planned_with_these() -> None:
+    found = asked("model=glm-4.5-air&machine=h100-sxm5-80gb&gpus=2&publisher=unsloth&runtime=llama.cpp")
+    assert {candidate.level for candidate in found.candidates} == {"UD-Q4_K_XL"}
+    assert found.shown.file_bytes == 67_700_000_000
+
+
 def test_a_publisher_alone_searches_its_levels() -> None:
     found = asked(f"{_KNOWN}&publisher=unsloth")
     row = published_file(found.entry.entry, found.shown.level_id, "unsloth")
