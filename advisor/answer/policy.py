@@ -59,6 +59,7 @@ PARTLY_ON_HOST, ALL_ON_HOST = 0.3, 1.0  # prompts are slow, and ranges wide; the
 RARE_LEVEL = 0.1  # few publish it
 CODEBOOK_ELSEWHERE = 0.3  # i-quants decode slower on CPUs and outside CUDA and ROCm, which no evidence here shows
 THREE_BITS = 0.5
+UNDER_THE_FLOOR = 3.0  # below GOOD_PERCENT: what no gain in speed that is merely wished for is worth
 OTHERS_WAIT = 2.0  # by the share of full contexts that a paged cache does not hold
 IDLE_CARDS = 0.05  # an equal plan on all cards leaves more room
 USUAL_FOR_FEW, USUAL_FOR_MANY = 0.5, 1.5  # the engine that people run for so many users

@@ -13,6 +13,7 @@ from advisor.answer.policy import (
     CODEBOOK_ELSEWHERE,
     DOUBLINGS_FOR_MANY,
     FASTER_FOR_MANY,
+    GOOD_PERCENT,
     IDLE_CARDS,
     LINEAR_FROM,
     MANY_USERS,
@@ -21,6 +22,7 @@ from advisor.answer.policy import (
     RARE_LEVEL,
     SHORT_OF_WISH,
     THREE_BITS,
+    UNDER_THE_FLOOR,
     USUAL_FOR_FEW,
     USUAL_FOR_MANY,
     VISIBLE_POINTS,
@@ -83,6 +85,7 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
         points -= PARTLY_ON_HOST + ALL_ON_HOST * figures.host_share
     if traits.codebook and (traits.codebook_slow or figures.host_share is not None):
         points -= CODEBOOK_ELSEWHERE
+    points -= UNDER_THE_FLOOR * (kept.overall < GOOD_PERCENT)
     points -= RARE_LEVEL * (not traits.common) + THREE_BITS * (traits.bits < 4) + IDLE_CARDS * traits.idle_cards
     points -= OTHERS_WAIT * (1 - figures.served)
     points += weights.users * math.log2(max(figures.users_that_fit, 1.0))

@@ -1,0 +1,16 @@
+"""A wish for speed never buys what lies under the floor of quality."""
+
+from __future__ import annotations
+
+import pytest
+
+from advisor.answer.answer import answer
+from advisor.answer.policy import GOOD_PERCENT
+from advisor.question.question import Question
+
+
+@pytest.mark.parametrize("wish", [6, 20, 80])
+def test_a_wish_leads_no_last_resort_under_the_floor(wish: int) -> None:
+    query = "model=llama-4-scout-17b-16e-instruct&machine=gtx-1660-ti&gpus=3&host_memory_gib=32&context=65536"
+    shown = answer(Question.from_query(f"{query}&min_tokens_per_s={wish}")).shown
+    assert (shown.quality_at("overall").typical or 0) >= GOOD_PERCENT
