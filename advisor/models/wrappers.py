@@ -40,6 +40,7 @@ _FLAT: Fields = {
     "YiForCausalLM": "LlamaForCausalLM",
     "SkyworkForCausalLM": "LlamaForCausalLM",
     "LFM2ForCausalLM": "Lfm2ForCausalLM",
+    "YoutuVLForConditionalGeneration": "YoutuForCausalLM",
     "Qwen3_5MoeForCausalLM": "Qwen3_5MoeForConditionalGeneration",
     "MiMoV2ForCausalLM": "MiMoV2FlashForCausalLM",
     "RuGPT3XLForCausalLM": "GPT2LMHeadModel",
