@@ -30,7 +30,7 @@ Row = dict[str, Any]
 # Weights that are no part of the text model, or that the converter drops or writes as metadata.
 _BESIDE = {
     "vision": r"(^|\.)(vision_\w+|visual|embed_vision|vqmodel|generation_\w+|aligner|connector|merger)\.",
-    "audio": r"(^|\.)(audio_tower|embed_audio)\.|^model\.encoder\.",
+    "audio": r"(^|\.)(audio_\w+|embed_audio)\.|^model\.encoder\.",
     "projector": r"(^|\.)(multi_modal_projector|projector)\.",
     "pooler": r"(^|\.)pooler\.",
     "head for masked words": r"^(cls\.predictions|vocab_\w+|decoder|head)\.",
@@ -67,7 +67,7 @@ def counted(row: Row, answer: Row, version: str) -> Row:
     weights, buffers = answer["weights"], answer["buffers"]
     beside = _beside(row, weights) + _padding(row, answer)
     held = Counter({_last(name): size for name, size in buffers.items() if re.search(_HELD, name)})
-    held += _shared(row, answer)
+    held += _made(row, answer)
     total = sum(weights.values())
     own = "" if row["built"] == row["class"] else ", whose tensors it has"
     return found | {
@@ -103,12 +103,18 @@ def _padding(row: Row, answer: Row) -> Counter[str]:
     return Counter({"padding positions": (config["pad_token_id"] + 1) * config["hidden_size"]})
 
 
-def _shared(row: Row, answer: Row) -> Counter[str]:
-    """What transformers leaves out of Gemma 3n: keys and values of layers that take others', which published files
-    have; the converter adds rows to its table by layer, for as many tokens as the other has."""
+def _made(row: Row, answer: Row) -> Counter[str]:
+    """What the file has and transformers' model has not.
+
+    Gemma 3n: keys and values of layers that take others', which published files have; the converter adds rows to its
+    table by layer, for as many tokens as the other has. Muse Glimmer: the converter writes its one factor of queries
+    and keys as norms.
+    """
+    config = answer["config"].get("text_config", answer["config"])
+    if row["built"].startswith("MuseGlimmer"):
+        return Counter({"norms of queries and keys": 2 * config["num_hidden_layers"] * config["head_dim"]})
     if not row["built"].startswith("Gemma3n"):
         return Counter()
-    config = answer["config"].get("text_config", answer["config"])
     head = config["head_dim"]
     inner = config["num_key_value_heads"] * head
     rows_left = config["vocab_size"] - config["vocab_size_per_layer_input"]
@@ -118,6 +124,10 @@ def _shared(row: Row, answer: Row) -> Counter[str]:
             "rows by layer": rows_left * config["num_hidden_layers"] * config["hidden_size_per_layer_input"],
         }
     )
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return row["class"], row["origin"]
 
 
 def main() -> None:
@@ -140,16 +150,18 @@ def main() -> None:
         check=True,
     )
     version, *answers = (json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("@"))
-    new = {row["class"]: counted(row, answer, version) for row, answer in zip(asked, answers, strict=True)}
+    new = {
+        (row["class"], row["origin"]): counted(row, answer, version) for row, answer in zip(asked, answers, strict=True)
+    }
     totals = {f"known:{row['name']}": row for row in known_totals.rows()}
     for row in table:
         if not row.get("built"):
             total, held = totals[row["origin"]]["parameters"], row.get("held", {})
-            new[row["class"]] = {
+            new[_key(row)] = {
                 "class": row["class"], "origin": row["origin"], "total": total, "beside": {}, "held": held,
                 "parameters": total + sum(held.values()), "source": totals[row["origin"]]["source"],
             }  # fmt: skip
-    FILE.write_text("[\n" + ",\n".join(json.dumps(new[row["class"]]) for row in table) + "\n]\n", "utf-8")
+    FILE.write_text("[\n" + ",\n".join(json.dumps(new[_key(row)]) for row in table) + "\n]\n", "utf-8")
 
 
 if __name__ == "__main__":
