@@ -7,6 +7,8 @@ archivable (PDF/A-2a); equal documents give equal bytes.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -24,6 +26,7 @@ from advisor.words import speaking, told
 _TEMPLATES = Path(__file__).parent / "templates"
 _REPORT = "report.typ"
 _STANDARDS: list[typst.PDFStandard] = ["ua-1", "a-2a"]
+_KEPT_FOR = 10  # compilations that the typesetter keeps for the next what it made of one: some 40 MB of a report
 _one_at_a_time = Lock()
 
 
@@ -69,8 +72,8 @@ def typeset(template: str, payload: dict[str, Any], moment: int) -> bytes:
 def picture(template: str, payload: dict[str, Any]) -> bytes:
     """A template of one page as a PNG, a pixel a point; its texts must be drawable. Raises ReportError."""
     try:
-        with _one_at_a_time:
-            made = _compiler().compile(
+        with _typesetter() as compiler:
+            made = compiler.compile(
                 str(_TEMPLATES / template), format="png", ppi=72, sys_inputs={"document": json.dumps(payload)}
             )
     except typst.TypstError as error:
@@ -81,8 +84,8 @@ def picture(template: str, payload: dict[str, Any]) -> bytes:
 
 
 def _compile(template: str, payload: dict[str, Any], moment: int) -> bytes:
-    with _one_at_a_time:
-        made = _compiler().compile(
+    with _typesetter() as compiler:
+        made = compiler.compile(
             str(_TEMPLATES / template),
             format="pdf",
             sys_inputs={"document": json.dumps(payload)},
@@ -92,6 +95,19 @@ def _compile(template: str, payload: dict[str, Any], moment: int) -> bytes:
     if not isinstance(made, bytes):
         raise ReportError("The report could not be typeset: there are no pages.")
     return made
+
+
+@contextmanager
+def _typesetter() -> Iterator[typst.Compiler]:
+    """Its turn; what it made of a document is forgotten at the end, as the next is another one: compilations of nothing
+    age what is kept, which there is no other way to drop, and take some milliseconds in all."""
+    with _one_at_a_time:
+        compiler = _compiler()
+        try:
+            yield compiler
+        finally:
+            for _ in range(_KEPT_FOR):
+                compiler.compile(b"", sys_inputs=None)
 
 
 @lru_cache(maxsize=1)

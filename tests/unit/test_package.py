@@ -112,10 +112,12 @@ def test_lock_pins_what_is_required_and_names_no_server() -> None:
     assert not re.findall(r"\w+://|--(?:extra-)?index-url [^-]|^--(?!hash)", lock, re.MULTILINE)
     pins = dict(re.findall(r"^([\w.-]+)==([^ \\]+) \\$", lock, re.MULTILINE))
     assert len(re.findall(r"^[\w.-]+==.*\\\n +--hash=sha256:", lock, re.MULTILINE)) == len(pins) > 40
-    for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines():
+    # What servers need, logging in included.
+    required = [(ROOT / path).read_text("utf-8") for path in ("requirements.txt", "advisor/ui/requirements.txt")]
+    for line in "\n".join(required).splitlines():
         if line and not line.startswith("#"):
-            required = Requirement(line)
-            assert required.specifier.contains(pins[canonicalize_name(required.name)]), line
+            one = Requirement(line)
+            assert one.specifier.contains(pins[canonicalize_name(one.name)]), line
 
 
 def test_files_of_the_quick_tests_exist() -> None:
