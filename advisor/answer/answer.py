@@ -45,8 +45,8 @@ class Answer:
     """Everything computed for a question: one decision, which everything that is shown is about.
 
     `search` has made it, `decided` is its best option: the plan to run, else the one that comes nearest. `question` is
-    what was asked, `runs` the same with everything told that was searched for. `notes` are what the reader should see
-    beside the numbers, `taken` the settings that Ollama or LM Studio chose, `measured_here` the evidence besides the
+    what was asked, with what a runtime chose by itself (`taken`), `runs` the same with everything told that was
+    searched for. `notes` are what the reader should see beside the numbers, `measured_here` the evidence besides the
     data release: what was measured here of this very model.
     """
 
@@ -77,6 +77,11 @@ class Answer:
     @property
     def status(self) -> Status:
         return self.decided.status
+
+    @property
+    def as_asked(self) -> Question:
+        """The question without what a runtime chose for itself: what another question begins with."""
+        return self.question.with_values(**dict.fromkeys(each.key for each in self.taken))
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:

@@ -67,7 +67,7 @@ def _identity(found: Answer) -> tuple[object, ...] | None:
 
 def _asked(found: Answer, **changes: Any) -> tuple[Question, Answer | None]:
     still_wanted()
-    question = found.question.with_values(**changes)
+    question = found.as_asked.with_values(**changes)
     try:
         return question, answer(question, today=found.today, measured_here=found.measured_here)
     except InputError:

@@ -153,9 +153,8 @@ def _scores(found: Answer, entry: Entry) -> Beside | None:
 
 def _running_well(found: Answer, entry: Entry) -> Answer | None:
     """The same question about a model, where the answer is a plan that runs well; else little of it is worked out."""
-    # What the runtime of this one chose for itself, such as to load its vision part, says nothing about another either.
-    asked = found.question.with_values(**dict.fromkeys(each.key for each in found.taken))
-    question = question_about(asked, entry.id)
+    # What the runtime of this one chose for itself, such as to load its vision part, says nothing about another.
+    question = question_about(found.as_asked, entry.id)
     try:
         ways, search = search_for(question, from_entry(entry), found.today)
         if not search.reaches("good", lambda job: job.traits.bits >= GOOD_BITS):

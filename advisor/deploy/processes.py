@@ -26,6 +26,7 @@ _LOOK_EVERY_S = 0.5
 _STOP_S = 10.0
 _TOO_SOON_S = 60.0  # what ends sooner than that so many times in a row would do so for ever
 _MOST_TOO_SOON = 3
+_REPORTS = "LLM_FIT_ADVISOR_REPORTS"
 _SECRET = "STREAMLIT_SERVER_COOKIE_SECRET"  # noqa: S105  the variable's name
 
 
@@ -40,8 +41,8 @@ def serve(port: int, address: str, processes: int, say: Callable[[str], None]) -
     ports = process_ports(port, processes)
     for one in (port, *ports):
         _must_be_free(one, address if one == port else "127.0.0.1")
-    # What one process signs, another must be able to read.
-    environment = {_SECRET: secrets.token_hex(32)} | os.environ
+    # What one process signs, another must be able to read; and each core has its process already.
+    environment = {_SECRET: secrets.token_hex(32), _REPORTS: "here"} | os.environ
     with tempfile.TemporaryDirectory(prefix="llm-fit-advisor-proxy-") as made, ExitStack() as stack:
         work = Path(made)
         work.chmod(0o755)  # nginx gives its rights up, and must still find its folders

@@ -127,6 +127,13 @@ class Environment(Settings):
         description="A file that says who may do what; where it is set people log in. Unset: nobody does; `anonymous` "
         "says so where `[auth]` is configured",
     )
+    reports: Literal["", "here"] = Field(
+        "",
+        alias="LLM_FIT_ADVISOR_REPORTS",
+        title="here, or nothing",
+        description="`here`: reports are made in the server's own process alone; unset: where there are two cores, a "
+        "second process helps while many are wanted",
+    )
     language: str = Field(
         "",
         alias="LLM_FIT_ADVISOR_LANGUAGE",

@@ -34,6 +34,8 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "phi3": MappingProxyType(
             {key: value for key, value in _of(32064, 3072, 8192, 32, 32, 32, 4096).items() if "key_value" not in key}
         ),
+        # Not a key of its config: the code always has these biases.
+        "glm4v_text": MappingProxyType({"attention_bias": True}),
         "deepseek_v2": _of(
             *(102400, 4096, 11008, 30, 32, 32, 2048),
             kv_lora_rank=512, q_lora_rank=1536, qk_rope_head_dim=64, qk_nope_head_dim=128, v_head_dim=128,

@@ -32,6 +32,8 @@ def as_published(values: Fields) -> Fields:
             values[old] = values[new]
     if (more := _OF_KIND.get(kind)) is not None:
         values |= {key: value for key, value in more(values).items() if values.get(key) is None}
+    if values.get("first_k_dense_replace") is None and (leading := _leading_dense(values)) is not None:
+        values["first_k_dense_replace"] = leading
     return values
 
 
@@ -40,10 +42,11 @@ def _kinds(values: Fields, key: str) -> Sequence[Any]:
     return found if isinstance(found, list) else ()
 
 
-def _leading_dense(values: Fields) -> int:
-    """How many of the first layers have no experts."""
+def _leading_dense(values: Fields) -> int | None:
+    """How many of the first layers have no experts; None where that is not told, or others have none either."""
     kinds = _kinds(values, "mlp_layer_types")
-    return next((number for number, kind in enumerate(kinds) if kind != "dense"), len(kinds))
+    leading = next((number for number, kind in enumerate(kinds) if kind != "dense"), len(kinds))
+    return leading if kinds and "dense" not in kinds[leading:] else None
 
 
 def _kimi_linear(values: Fields) -> Fields:
@@ -57,7 +60,7 @@ def _kimi_linear(values: Fields) -> Fields:
         "full_attn_layers": [number for number, kind in enumerate(kinds, 1) if kind == "full_attention"],
         "kda_layers": [number for number, kind in enumerate(kinds, 1) if kind == "linear_attention"],
     }
-    return {"linear_attn_config": linear, "first_k_dense_replace": _leading_dense(values)}
+    return {"linear_attn_config": linear}
 
 
 def _mimo_v2(values: Fields) -> Fields:
@@ -127,7 +130,6 @@ _OF_KIND: Mapping[str, Callable[[Fields], Fields]] = {
     "step3p5": _step,
     "solar_open": lambda _: {"first_k_dense_replace": 0},
     "bamba": lambda _: {"attn_layer_indices": []},
-    "cohere2_moe": lambda values: {"first_k_dense_replace": _leading_dense(values)},
     "gemma4_text": _gemma4,
     "gemma4_unified_text": _gemma4,
     "gemma3n_text": _gemma3n,

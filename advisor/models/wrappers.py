@@ -33,8 +33,6 @@ _FLAT: Fields = {
     "Phi4ForCausalLMV": "Phi3ForCausalLM",
     "DotsOCRForCausalLM": "Qwen2ForCausalLM",
     "PaddleOCRVLForConditionalGeneration": "Ernie4_5ForCausalLM",
-    "KORMoForCausalLM": "Qwen2ForCausalLM",
-    "Qwen2VLModel": "Qwen2VLForConditionalGeneration",
     "LlamaBidirectionalModel": "LlamaModel",
     "LLaMAForCausalLM": "LlamaForCausalLM",
     "AquilaForCausalLM": "LlamaForCausalLM",
@@ -42,10 +40,10 @@ _FLAT: Fields = {
     "YiForCausalLM": "LlamaForCausalLM",
     "SkyworkForCausalLM": "LlamaForCausalLM",
     "LFM2ForCausalLM": "Lfm2ForCausalLM",
+    "YoutuVLForConditionalGeneration": "YoutuForCausalLM",
     "Qwen3_5MoeForCausalLM": "Qwen3_5MoeForConditionalGeneration",
     "MiMoV2ForCausalLM": "MiMoV2FlashForCausalLM",
     "RuGPT3XLForCausalLM": "GPT2LMHeadModel",
-    "KimiLinearModel": "KimiLinearForCausalLM",
 }
 # What a section's `model_type` stands for, as far as there is a blueprint of it.
 _CLASS_OF_TYPE: Fields = {
@@ -124,7 +122,7 @@ _CLASS_OF_TYPE: Fields = {
 # Heads in place of the one that writes text. Without any, the network ends in its last layer.
 _SCORING = ("ForSequenceClassification", "ForTokenClassification", "ForRewardModel", "ForRewardModeling", "RewardModel")
 _HEADLESS = ("BidirectionalModel", "ForTextEmbedding", "ForEmbedding", "TextModel", "Model")
-_TEXT_HEADS = ("ForCausalLM", "ForMaskedLM", "Model", "")
+_TEXT_HEADS = ("ForCausalLM", "ForConditionalGeneration", "ForMaskedLM", "Model", "")
 # Which parts of a network the sections of a config, or keys beside the text model's, stand for.
 _PARTS: Fields = {
     "vision": (
@@ -164,16 +162,17 @@ def inner_of(raw: Fields, name: str, known: Container[str]) -> Inner | None:
         tied = raw.get("tie_word_embeddings")
         # What a section states to be null has no default either.
         fields = {key: value for key, value in {**DEFAULTS.get(kind, {}), **section}.items() if value is not None}
-        if isinstance(tied, bool):
-            fields.setdefault("tie_word_embeddings", tied)
-        return Inner({**fields, "architectures": [found]}, None, beside)
+        if isinstance(tied, bool):  # where the two differ, a matrix too many rather than one too few
+            fields["tie_word_embeddings"] = tied and fields.get("tie_word_embeddings", True)
+        headless = _with_text_head(name, "Model", known) is not None  # the sibling of a wrapper that writes
+        return Inner({**fields, "architectures": [found]}, 0 if headless else None, beside)
     if (flat := _FLAT.get(name)) is not None:
         if flat in known:
             return Inner({**raw, "architectures": [flat]}, None, beside)
         name = flat
     if (plain := name.rpartition(".")[2]) != name and plain in known:
         return Inner({**raw, "architectures": [plain]}, None, beside)
-    for suffixes, labels in ((_SCORING, _labels(raw)), (_HEADLESS, 0)):
+    for suffixes, labels in ((_SCORING, labels_of(raw)), (_HEADLESS, 0)):
         for suffix in suffixes:
             if (text := _with_text_head(name, suffix, known)) is not None:
                 return Inner({**raw, "architectures": [text]}, labels, beside)
@@ -196,6 +195,8 @@ def text_section(raw: Fields) -> Fields | None:
 
 def _class_of(section: Fields, known: Container[str]) -> str | None:
     names = section.get("architectures")
+    if section.get("add_cross_attention") is True:  # half of an encoder-decoder, not a model that stands alone
+        return None
     if section.get("use_mla") is False and "DeepseekForCausalLM" in known:
         return "DeepseekForCausalLM"
     stated = names[0] if isinstance(names, list) and names else None
@@ -212,7 +213,8 @@ def _with_text_head(name: str, suffix: str, known: Container[str]) -> str | None
     return next((stem + head for head in _TEXT_HEADS if stem + head in known and stem + head != name), None)
 
 
-def _labels(raw: Fields) -> int:
+def labels_of(raw: Fields) -> int:
+    """How many scores a head gives; two where a config does not say, as transformers has it."""
     labels = raw.get("id2label")
     count = len(labels) if isinstance(labels, Mapping) and labels else raw.get("num_labels", 2)
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 1 << 20:

@@ -9,7 +9,7 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.turning_points import turning_points, turning_words
 from advisor.costs.sensitivity import Sensitivity, savings
 from advisor.report.document import Table
-from advisor.words import say, say_all, told
+from advisor.words import say, say_all, told, written
 
 
 def what_matters(found: Answer, shown: Candidate) -> Table | None:
@@ -44,7 +44,7 @@ def _row(each: Sensitivity, currency: str) -> tuple[str, ...]:
 
 def _saved(amount: Decimal, currency: str) -> str:
     if amount < 0:
-        return told("\u2212{amount:money} {currency}", amount=-amount, currency=currency)
+        return written.amount(f"\u2212{written.money(-amount)}", currency)
     return told("{amount:money} {currency}", amount=amount, currency=currency)
 
 

@@ -93,15 +93,17 @@ class DeviceMemory:
         return None if self.capacity_bytes is None else self.capacity_bytes - self.needed_bytes
 
 
-WayKind = Literal["lower level", "shorter context", "smaller KV cache", "smaller batch", "more devices", "host memory"]
+WayKind = Literal[
+    "lower level", "shorter context", "fewer users", "smaller KV cache", "smaller batch", "more devices", "host memory"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class WayOut:
     """One change that makes a plan fit.
 
-    `value` is what the change is made to: a level's name, tokens per user, a KV cache type, tokens of a micro-batch, a
-    number of devices, or bytes of host memory.
+    `value` is what the change is made to: a level's name, tokens per user, users, a KV cache type, tokens of a
+    micro-batch, a number of devices, or bytes of host memory.
     """
 
     kind: WayKind

@@ -15,6 +15,8 @@ from typing import Generic, TypeVar
 
 from advisor.foundation.errors import AdvisorError
 
+_MANY = 8
+
 Made = TypeVar("Made")
 
 
@@ -28,7 +30,8 @@ class Busy(AdvisorError):
 class Maker(Generic[Made]):
     """Values by key. `weigh` says how many bytes one takes; those asked for longest ago go first, and one heavier
     than `most_bytes` is not kept. At most `most_waiting` are wanted at once, and nobody waits longer than `patience_s`
-    seconds: what was begun is then made all the same."""
+    seconds: what was begun is then made all the same. `when_many` is called, in a thread that makes, while more than a
+    few are wanted."""
 
     def __init__(
         self,
@@ -38,11 +41,13 @@ class Maker(Generic[Made]):
         most_waiting: int = 300,
         patience_s: float = 30,
         threads: int = 1,
+        when_many: Callable[[], object] = lambda: None,
     ) -> None:
         self._weigh = weigh
         self._most_bytes = most_bytes
         self._most_waiting = most_waiting
         self._patience_s = patience_s
+        self._when_many = when_many
         self._kept: OrderedDict[Hashable, Made] = OrderedDict()
         self._going: dict[Hashable, Future[Made]] = {}
         self._pool = ThreadPoolExecutor(threads)
@@ -69,6 +74,8 @@ class Maker(Generic[Made]):
 
     def _make(self, key: Hashable, make: Callable[[], Made]) -> Made:
         try:
+            if len(self._going) > _MANY:
+                self._when_many()
             made = make()
         except BaseException:
             with self._lock:

@@ -26,6 +26,7 @@ from advisor.foundation.environment import environment
 from advisor.foundation.turns import PAGES
 from advisor.sources.background import waiting_reads
 from advisor.ui import sweeps, view_cache
+from advisor.ui.second_process import REPORTS
 
 _BOUNDS_S = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -117,6 +118,12 @@ def _lines(today: date) -> Iterator[str]:
     yield from _one("http_responses_total", "counter", "Answers over HTTP", answers)
     queues = (("pages", PAGES.waiting), ("sweeps", sweeps.waiting()), ("reads", waiting_reads()))
     yield from _one("queue", "gauge", "How many are at work or wait", [(f'of="{name}"', size) for name, size in queues])
+    yield from _one("second_process", "gauge", "Processes beside this one that make reports", [("", int(REPORTS.runs))])
+    for name, what, number in (
+        ("second_process_starts", "How often it was started", REPORTS.starts),
+        ("second_process_reports", "Reports that it made", REPORTS.made),
+    ):
+        yield from _one(f"{name}_total", "counter", what, [("", number)])
     yield from _one("view_cache_bytes", "gauge", "Bytes of pages kept", [("", view_cache.bytes_kept())])
     ages = [
         (f'table="{age.table.file}"', (today - newest).days)

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from advisor.answer.answer import Answer
 from advisor.foundation.errors import AdvisorError, InputError
 from advisor.foundation.quotas import OverQuota
+from advisor.foundation.turns import PAGES as TURNS
 from advisor.foundation.turns import TooManyWaiting, breathe
 from advisor.foundation.units import MIB
+from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.report.document import Cover, ReportDocument
 from advisor.report.exports import file_name
@@ -30,11 +32,14 @@ from advisor.store import Snapshot, data_release
 from advisor.ui.asking import Reply, reply_to
 from advisor.ui.making import Maker
 from advisor.ui.one_at_a_time import turn
+from advisor.ui.second_process import REPORTS
 from advisor.ui.static_files import encodings
 from advisor.ui.tongue import with_language
 from advisor.words import speaking, to_tell, told
 
 FileKind = Literal["pdf", "png"]
+REPORT = "/r"
+PDF, PICTURE = "report.pdf", "preview.png"
 _SMALLEST_COMPRESSED = 500  # bytes
 _LATER = to_tell("The model is being read, to compare with today; open this link again in a moment.")
 
@@ -77,25 +82,42 @@ def _weigh(sent: Sent) -> int:
     return sent.weight
 
 
-PAGES: Maker[Sent] = Maker(_weigh, most_bytes=64 * MIB)
+# Two at a time: one here and one in the second process.
+PAGES: Maker[Sent] = Maker(_weigh, most_bytes=64 * MIB, threads=2, when_many=REPORTS.start)
 FILES: Maker[Sent] = Maker(_weigh, most_bytes=48 * MIB, most_waiting=40)
 SNAPSHOTS: Maker[Snapshot] = Maker(lambda _: 1, most_bytes=0, threads=4)  # not kept: one can be deleted at any time
 
 
-def live_page(question: Question, around: Callable[[str], Around], address: str, lang: str) -> Sent:
-    """The page about a question, computed now. `around` makes what stands around it from the query that was answered;
-    `address` is that of the dashboard.
+def live_page(question: Question, address: str, lang: str) -> Sent:
+    """The page about a question, computed now; `address` is that of the dashboard.
 
-    Raises NoReport.
+    In the second process where this one is at work, it runs, and the model needs no reading. Raises NoReport.
     """
+    if TURNS.waiting and question.model.name in catalogue():
+        found = REPORTS.ask(question.to_query(question.given), address, lang)
+        if isinstance(found, Sent):
+            return found
+    return page_here(question, address, lang)
+
+
+def page_here(question: Question, address: str, lang: str) -> Sent:
+    """The same, in this process."""
     with speaking(lang), turn():
         reply = reply_to(question)
         answer = _answer(reply)
         breathe()
         query = with_language(answer.question.to_query())
         document = report_of(answer, link=f"{address}/?{query}" if address else "")
-    found = around(query)
-    return _page(document, replace(found, told=(*found.told, *reply.problems)), lang)
+    return _page(document, replace(_around(query, address), told=reply.problems), lang)
+
+
+def _around(asked: str, address: str) -> Around:
+    return Around(
+        live=f"./?{asked}",
+        pdf=f".{REPORT}/{PDF}?{asked}",
+        address=f"{address}{REPORT}?{asked}" if address else "",
+        picture=f"{address}{REPORT}/{PICTURE}?{asked}" if address else "",
+    )
 
 
 def _answer(reply: Reply) -> Answer:

@@ -41,6 +41,9 @@ from advisor.ui.parts.navigation import TITLES
 from advisor.ui.reader_pages import (
     FILES,
     PAGES,
+    PDF,
+    PICTURE,
+    REPORT,
     SNAPSHOTS,
     FileKind,
     NoReport,
@@ -58,10 +61,8 @@ from advisor.ui.tongue import follow
 from advisor.ui.visitor import visitor_of
 from advisor.words import in_use, speak, told
 
-REPORT = "/r"
 FROZEN = "/s"
-_PDF, _PICTURE = "report.pdf", "preview.png"
-_KINDS: dict[str, FileKind] = {_PDF: "pdf", _PICTURE: "png"}
+_KINDS: dict[str, FileKind] = {PDF: "pdf", PICTURE: "png"}
 _LONGEST = MAX_QUERY_LENGTH + 200  # with keys of the page
 _ID = re.compile(r"[A-Za-z0-9]{1,40}")
 # A report of today is another one tomorrow, and a frozen one can be deleted at once.
@@ -155,15 +156,7 @@ async def _live(request: Request, kind: FileKind | None, lang: str) -> Response:
             )
         )
 
-    def around(asked: str) -> Around:
-        return Around(
-            live=f"./?{asked}",
-            pdf=f".{REPORT}/{_PDF}?{asked}",
-            address=f"{address}{REPORT}?{asked}" if address else "",
-            picture=f"{address}{REPORT}/{_PICTURE}?{asked}" if address else "",
-        )
-
-    sent = await PAGES.get(key, lambda: live_page(question, around, address, lang))
+    sent = await PAGES.get(key, lambda: live_page(question, address, lang))
     if kind is not None:
         page = sent
         sent = await FILES.get((*key, kind), lambda: live_file(page, kind, lang))
@@ -189,9 +182,9 @@ async def _kept(request: Request, kind: FileKind | None, lang: str) -> Response:
         return same
     around = Around(
         live=f"../?{snapshot.query}",
-        pdf=f"./{id}/{_PDF}",
+        pdf=f"./{id}/{PDF}",
         address=f"{address}{FROZEN}/{id}" if address else "",
-        picture=f"{address}{FROZEN}/{id}/{_PICTURE}" if address else "",
+        picture=f"{address}{FROZEN}/{id}/{PICTURE}" if address else "",
     )
     sent = await PAGES.get(key, lambda: frozen_page(snapshot, around, compared, lang))
     return _response(request, sent, key, _ALWAYS_ASK)

@@ -34,6 +34,7 @@ from advisor.ui.metrics import SESSIONS
 from advisor.ui.one_at_a_time import MOST_WAITING
 from advisor.ui.parts.frozen_links import store
 from advisor.ui.parts.navigation import MOVED
+from advisor.ui.second_process import REPORTS
 from advisor.ui.start_page import STREAMLIT_PAGE
 from advisor.ui.static_files import path_in_app
 
@@ -57,6 +58,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
             chore.cancel()
             with suppress(asyncio.CancelledError):
                 await chore
+        REPORTS.stop()
 
 
 def _start_worker() -> None:

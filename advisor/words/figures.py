@@ -27,6 +27,8 @@ Number = float | Decimal
 
 _PYTHON = re.compile(r"(\+?)(,?)(\.\d[f%])?")  # of the ways that Python has, those that texts use
 _ENGLISH = re.compile(r"[-+]?\d[\d,]*(\.\d+)?")
+_QUOTE = "'"
+_THOUSANDS = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
 _MOST_DIGITS = 400  # of any float, all of them
 _ROUNDED = ("approx", "rough", "exact", "money")
 _WITH_UNIT = ("gb", "gib", "count")
@@ -79,8 +81,14 @@ def signed(text: str, locale: Locale, grouped: bool = True) -> str:
 def localized(text: str, locale: Locale, grouped: bool = True) -> str:
     """The same by the locale's own pattern and signs."""
     pattern = _pattern(locale, len(text.partition(".")[2]))
+    signs = locale.number_symbols["latn"]
+    quoted = grouped and signs["group"] == _QUOTE  # two of which Babel takes for quotes of the pattern
     with localcontext(prec=_MOST_DIGITS):
-        return str(pattern.apply(Decimal(text.replace(",", "")), locale, group_separator=grouped))
+        found = str(pattern.apply(Decimal(text.replace(",", "")), locale, group_separator=grouped and not quoted))
+    if not quoted:
+        return found
+    whole, point, decimals = found.partition(signs["decimal"])
+    return f"{_THOUSANDS.sub(_QUOTE, whole)}{point}{decimals}"
 
 
 @lru_cache(maxsize=64)

@@ -60,9 +60,13 @@ def bare_router(**options: object) -> RouterWiring:
     return RouterWiring(scaled=True, linear_in_transformers=False, in_mlx="unpacked", **options)  # type: ignore[arg-type]
 
 
+# Classes of transformers that always have the bias, and whose configs never say so.
+_BIASED = ("DeepseekV3ForCausalLM", "DeepseekV32ForCausalLM", "Glm4MoeLiteForCausalLM", "GlmMoeDsaForCausalLM")
+
+
 def _selection_bias(config: Config) -> bool:
     """Whether experts are balanced by a bias, as from V3 on."""
-    return config.text("topk_method") == "noaux_tc"
+    return config.text("topk_method", "noaux_tc" if config.architecture in _BIASED else "") == "noaux_tc"
 
 
 def _latent_decoder(

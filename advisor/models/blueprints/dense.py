@@ -90,14 +90,18 @@ def granite(config: Config) -> Model:
 _PADDED = (29568, 29696)
 
 
-@blueprint("Qwen2ForCausalLM", "Qwen2_5_VLForConditionalGeneration", "Qwen2VLForConditionalGeneration")
+@blueprint(
+    "Qwen2ForCausalLM", "Qwen2_5_VLForConditionalGeneration", "Qwen2VLForConditionalGeneration", "KORMoForCausalLM"
+)
 def qwen2(config: Config) -> Model:
+    """KORMo, which is converted as one of these, has Llama's projections without biases."""
     vision = "VL" in config.architecture
+    biased = not config.architecture.startswith("KORMo")
     padded = _PADDED if config.integer("intermediate_size") == _PADDED[0] else None
     return uniform_decoder(
         config,
         "qwen2vl" if vision else "qwen2",
-        attention=grouped_query_attention(config, qkv_bias=True),
+        attention=grouped_query_attention(config, qkv_bias=biased),
         feed_forward=dense(config),
         wiring=Wiring(
             GraphWiring(position_axes=4 if vision else 1),

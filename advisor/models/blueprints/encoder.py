@@ -12,6 +12,7 @@ from advisor.models.mixers import Attention
 from advisor.models.model import Layer, Model
 from advisor.models.tensors import Part, Role, bias, matrix, norm
 from advisor.models.wiring import GgufWiring, GraphWiring, Rotation, Wiring
+from advisor.models.wrappers import labels_of
 
 _ASSUMED = Wiring(assumed=True, gguf=GgufWiring(tensor_split=False))
 
@@ -54,7 +55,7 @@ def bert(config: Config) -> Model:
     )
 
 
-@blueprint("XLMRobertaModel", "RobertaModel", "CamembertModel", "XLMRobertaForSequenceClassification")
+@blueprint("XLMRobertaModel", "RobertaModel", "CamembertModel")
 def xlm_roberta(config: Config) -> Model:
     """As BERT, but position numbers start after the padding token; the converter drops those rows."""
     offset = config.integer("pad_token_id", default=1, low=0) + 1
@@ -166,3 +167,48 @@ def euro_bert(config: Config) -> Model:
     block = Dense(config.integer("intermediate_size"))
     layer = Layer((grouped_query_attention(config),), block, norms(width, ("attn_norm", "ffn_norm")))
     return _pre_normed(config, "eurobert", [layer] * config.layers(), norms(width, ("output_norm",)))
+
+
+def _scored(model: Model, config: Config, *before: Part) -> Model:
+    """The same encoder with a head that gives scores, whose last matrix comes after `before`."""
+    labels = labels_of(config.raw)
+    last = (matrix("cls.output", model.width, labels, Role.OTHER), bias("cls.output", labels, Role.OTHER))
+    return replace(model, globals=(*model.globals, *before, *last))
+
+
+def _dense_before(model: Model) -> tuple[Part, ...]:
+    return (matrix("cls", model.width, model.width, Role.OTHER), bias("cls", model.width, Role.OTHER))
+
+
+@blueprint("BertForSequenceClassification")
+def bert_scores(config: Config) -> Model:
+    """The pooler before BERT's own head is not converted."""
+    return _scored(bert(config), config)
+
+
+@blueprint(
+    "RobertaForSequenceClassification", "CamembertForSequenceClassification", "XLMRobertaForSequenceClassification"
+)
+def roberta_scores(config: Config) -> Model:
+    model = xlm_roberta(config)
+    return _scored(model, config, *_dense_before(model))
+
+
+@blueprint("DistilBertForSequenceClassification")
+def distilbert_scores(config: Config) -> Model:
+    model = distilbert(config)
+    return _scored(model, config, *_dense_before(model))
+
+
+@blueprint("NeoBERTForSequenceClassification")
+def neo_bert_scores(config: Config) -> Model:
+    model = neo_bert(config)
+    return _scored(model, config, *_dense_before(model))
+
+
+@blueprint("ModernBertForSequenceClassification")
+def modern_bert_scores(config: Config) -> Model:
+    """A norm in its head, and no bias in what comes before the last matrix."""
+    model = modern_bert(config)
+    dense = (matrix("cls", model.width, model.width, Role.OTHER), *norm("cls.norm", model.width))
+    return _scored(model, config, *dense)

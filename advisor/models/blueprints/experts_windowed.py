@@ -147,7 +147,8 @@ def _routed_after(
 ) -> list[Layer]:
     """Layers whose feed-forward is the first of `blocks` in so many leading ones and then the second; those that are
     not `full` see a window."""
-    windowed, (plain, routed) = replace(attention, window=config.integer("sliding_window")), blocks
+    window = 0 if all(full) else config.integer("sliding_window")
+    windowed, (plain, routed) = replace(attention, window=window), blocks
     return [
         Layer((attention if all_of_it else windowed,), plain if number < leading else routed, extras)
         for number, all_of_it in enumerate(full)
@@ -266,9 +267,10 @@ def step35(config: Config) -> Model:
         selection_bias=True,
         shared_inner=shared,
     )
-    window, plain = config.integer("sliding_window"), dense(config)
+    kinds, plain = config.layer_types(count), dense(config)
+    window = config.integer("sliding_window") if "sliding_attention" in kinds else 0
     layers = []
-    for number, kind in enumerate(config.layer_types(count)):
+    for number, kind in enumerate(kinds):
         sliding = kind == "sliding_attention"
         heads = integer_in(other, "num_attention_heads") if sliding else config.integer("num_attention_heads")
         groups = integer_in(other, "num_attention_groups") if sliding else cached

@@ -119,6 +119,8 @@ def _renamed(config: Config, kv: tuple[str, ...]) -> Config:
             changed[usual] = found
     if config.get("multi_query") is True and not any(config.has(key) for key in kv):
         changed["num_key_value_heads"] = 1
+    if shared := config.integer("n_shared_head", default=0, low=0):  # PLaMo states its KV heads by this alone
+        changed["num_key_value_heads"] = -(-config.integer("num_attention_heads") // shared)
     return Config({**config.values, **changed})
 
 

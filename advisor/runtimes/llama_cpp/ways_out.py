@@ -1,4 +1,4 @@
-"""What would make a plan for llama.cpp fit: a lower level, a shorter context, a smaller cache, more memory."""
+"""What would make a plan for llama.cpp fit: a lower level, a shorter context, fewer users, a smaller cache ..."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def ways_out(plan: Plan) -> tuple[WayOut, ...]:
     found = (
         _lower_level(planner, plan),
         _shorter_context(plan),
+        _fewer_users(planner, sized),
         _smaller_cache(planner, sized),
         _smaller_batch(planner, plan, sized),
         _more_devices(planner, plan, sized),
@@ -56,6 +57,21 @@ def _shorter_context(plan: Plan) -> WayOut | None:
     if plan.settings.shared_by > 1:
         return WayOut("shorter context", longest, fact("context_together_fits", reach=longest))
     return WayOut("shorter context", longest, fact("context_fits", reach=longest))
+
+
+def _fewer_users(planner: LevelPlanner, sized: SizedLevel) -> WayOut | None:
+    """As many as do fit: with more users everything takes as much or more."""
+
+    def fits(users: int) -> bool:
+        return planner.asked(settings=replace(planner.settings, users=users)).plan(sized).fits
+
+    least, most = 1, planner.settings.users
+    if most == least or not fits(least):
+        return None
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if fits(middle) else (least, middle)
+    return WayOut("fewer users", least, fact("fewer_users_fit", n=least))
 
 
 def _smaller_cache(planner: LevelPlanner, sized: SizedLevel) -> WayOut | None:

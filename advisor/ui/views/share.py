@@ -90,7 +90,8 @@ def _language() -> None:
         key=f"language_{given}",
         on_change=_choose_language,
         args=(f"language_{given}",),
-        help="Of sentences, figures, the report and the links below. Labels of inputs stay English.",
+        help="Of the answer with its figures, of sentences, the report and the links below. Inputs, tabs and what they "
+        "draw stay English, with its signs in numbers.",
         width=320,
     )
 

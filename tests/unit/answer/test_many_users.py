@@ -26,3 +26,11 @@ def test_vllm_serves_more_than_256(more: str) -> None:
 def test_llama_cpp_says_what_it_serves(more: str) -> None:
     with pytest.raises(InputError, match=r"^users=512: one llama.cpp process serves at most 256 at a time"):
         answer(Question.from_query(ASKED + more))
+
+
+def test_what_a_runtime_chose_for_itself_is_asked_of_no_other_question() -> None:
+    found = answer(Question.from_query("model=gemma-3-27b-it&machine=h100-sxm5-80gb&users=16&runtime=vllm"))
+    assert [one.key for one in found.taken] == ["vision"]
+    changes = flips(found)
+    assert changes
+    assert not any("vision" in one.question.given for one in changes)

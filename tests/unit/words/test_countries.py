@@ -42,6 +42,15 @@ def test_money_and_numbers_are_written_as_in_the_country(name: str, amount: str,
         assert figures.exact(1234.5) == number
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("de-CH", "-3'410'681.50"), ("fr-CH", "-3'410'681,50"), ("de-DE", "-3.410.681,50"), ("en", "-3,410,681.50")],
+)
+def test_thousands_stand_apart_in_millions_too(name: str, written: str) -> None:
+    with speaking(name):
+        assert figures.number(Decimal("-3410681.5"), ",.2f") == written
+
+
 def test_the_currency_is_that_of_the_sentence() -> None:
     said = fact("priced", way="API", amount=Decimal("12.3"), currency="EUR")
     assert say(said, language_name="en") == "API 12 EUR"

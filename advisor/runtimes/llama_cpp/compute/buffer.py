@@ -45,7 +45,8 @@ def compute_buffer_bytes(model: Model, settings: Settings, placement: Placement)
 def _laid_out(model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
     word = _word(model, placement)
     copies = PIPELINE_COPIES if pipelined(placement) else 1
-    way = _way(model, _outline(settings), word, _Terms(placement.output, copies, HOST in placement.layers))
+    outline = _of_two(model, _outline(settings))
+    way = _way(model, outline, word, _Terms(placement.output, copies, HOST in placement.layers))
     return way.layout.peaks(_sizes(model, settings, way.chain, _Terms(HOST, fused=way.fused)), placement.devices)
 
 
@@ -131,6 +132,11 @@ def _outline(settings: Settings) -> Settings:
         unified=settings.unified,
         release=settings.release,
     )
+
+
+def _of_two(model: Model, outline: Settings) -> Settings:
+    """Where no GPU computes for the host, two users and more have the same steps, but for masks of each user's own."""
+    return outline if outline.users <= 2 or _masks_each_user(model) else replace(outline, users=2)
 
 
 def _outline_lent(settings: Settings) -> Settings:
@@ -299,6 +305,12 @@ def distinct_layers(model: Model, placement: Placement) -> list[int]:
 @kept_beside
 def _repeats_itself(model: Model) -> bool:
     return not model.shared_kv_layers and all(mixer.kept(model.width).only_tokens for mixer in model.mixers)
+
+
+@kept_beside
+def _masks_each_user(model: Model) -> bool:
+    kept = (mixer.kept(model.width).indexer for mixer in model.mixers)
+    return any(indexer is not None and indexer.by_block for indexer in kept)
 
 
 @kept_beside

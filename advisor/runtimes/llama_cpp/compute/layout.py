@@ -25,8 +25,8 @@ from advisor.runtimes.llama_cpp.compute.graph import ALL, Graph, schedule
 from advisor.sizing.placement import HOST
 
 _NOWHERE = -1
-_WALK_BYTES = KIB  # about, of one result of `_walk` with what it was asked
-_LAYOUT_BYTES = 64 * KIB  # about, of one
+_WALK_BYTES = 2 * KIB  # about, of one result of `_walk` with what it was asked
+_LAYOUT_BYTES = 32 * KIB  # about, of one
 _BY_VALUE = 2  # the last version of the format that tells nothing of which objects are the same
 
 Source = tuple[int, int | str]
@@ -123,7 +123,7 @@ class _Walked(NamedTuple):
     left: tuple[int, ...]
 
 
-@remembered(16 * MIB, weigh=lambda _: _WALK_BYTES)
+@remembered(48 * MIB, weigh=lambda _: _WALK_BYTES)
 def _walk(segment: _Segment, sizes: tuple[int, ...], free: tuple[Free, ...], found: tuple[int, ...]) -> _Walked:
     """What is free after a segment, how far each device got in it, and where the tensors lie that it leaves."""
     arenas = [Arena(blocks) for blocks in free]
@@ -168,7 +168,7 @@ def _without_sizes(
     return blake2b(marshal.dumps(every, _BY_VALUE)).digest()
 
 
-@remembered(16 * MIB, weigh=lambda _: _LAYOUT_BYTES, key=_without_sizes)
+@remembered(32 * MIB, weigh=lambda _: _LAYOUT_BYTES, key=_without_sizes)
 def lay_out(graph: Graph, homes: list[int], starts: Sequence[int], pieces: Sequence[int], copies: int) -> Layout:
     """The steps of a graph whose operations have their `homes`.
 
