@@ -120,6 +120,7 @@ def test_what_goes_wrong_with_one_leaves_the_others_alone(hub: FakeHub) -> None:
 
 def test_a_difference_is_shown_and_nothing_written_unless_told(hub: FakeHub, folder: Path) -> None:
     found = propose(["Qwen/Qwen9-0.6B-Instruct"], TODAY)
+    assert report(found).endswith("GGUF repositories: bartowski/Qwen9-0.6B-GGUF, Qwen/Qwen9-0.6B-GGUF")
     shown = difference_of(found, TODAY, folder)
     assert "+++ data/models/qwen9-0.6b-instruct.json" in shown
     assert "+qwen9-0.6b-instruct,bartowski/Qwen9-0.6B-GGUF,https://huggingface.co/models" in shown
