@@ -42,7 +42,7 @@ class SecondProcess:
 
     def start(self) -> None:
         """Have it soon; nothing happens where it runs, may not, or was started a moment ago."""
-        if self._process is not None or time.monotonic() - self._started_at < _NOT_AGAIN_S or not _is_of_use():
+        if self.runs or time.monotonic() - self._started_at < _NOT_AGAIN_S or not _is_of_use():
             return
         with self._lock:
             if self._process is not None:
