@@ -162,8 +162,8 @@ def inner_of(raw: Fields, name: str, known: Container[str]) -> Inner | None:
         tied = raw.get("tie_word_embeddings")
         # What a section states to be null has no default either.
         fields = {key: value for key, value in {**DEFAULTS.get(kind, {}), **section}.items() if value is not None}
-        if isinstance(tied, bool):
-            fields.setdefault("tie_word_embeddings", tied)
+        if isinstance(tied, bool):  # where the two differ, a matrix too many rather than one too few
+            fields["tie_word_embeddings"] = tied and fields.get("tie_word_embeddings", True)
         headless = _with_text_head(name, "Model", known) is not None  # the sibling of a wrapper that writes
         return Inner({**fields, "architectures": [found]}, 0 if headless else None, beside)
     if (flat := _FLAT.get(name)) is not None:
@@ -195,6 +195,8 @@ def text_section(raw: Fields) -> Fields | None:
 
 def _class_of(section: Fields, known: Container[str]) -> str | None:
     names = section.get("architectures")
+    if section.get("add_cross_attention") is True:  # half of an encoder-decoder, not a model that stands alone
+        return None
     if section.get("use_mla") is False and "DeepseekForCausalLM" in known:
         return "DeepseekForCausalLM"
     stated = names[0] if isinstance(names, list) and names else None

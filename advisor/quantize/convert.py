@@ -50,6 +50,8 @@ def can_convert(folder: ModelFolder) -> bool:
     model = folder.model
     if model.architecture == "bert" and folder.config.get("model_type") != "bert":
         return False  # RoBERTa: other positions, another tokenizer
+    if any(part.name.startswith("cls.") for part in model.globals):
+        return False  # a head that gives scores, under another name in every family
     return model.architecture in CONVERTED and not model.experts
 
 

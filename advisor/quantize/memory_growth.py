@@ -7,8 +7,6 @@ measured first and counted off, so that the rest is what a plan counts: weights,
 
 from __future__ import annotations
 
-import ctypes
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 import psutil
 
 from advisor.formats.gguf_levels import LEVELS
+from advisor.foundation.freed_memory import give_back
 from advisor.models.blueprints import model_from_config
 from advisor.quantize.header_only import metadata_of_config, write_header_only
 from advisor.quantize.network import Network
@@ -74,11 +73,5 @@ def _growth(model: Path, context: int, threads: int) -> int:
         network.read(tokens[:1].copy())
         held = process.memory_info().rss
         scores = len(tokens) * network.vocabulary * _SCORE_BYTES
-    _give_back()
+    give_back()
     return max(0, held - process.memory_info().rss - scores)
-
-
-def _give_back() -> None:
-    """Freed memory back to the system, where C's library keeps some for later (glibc)."""
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
-        trim(0)

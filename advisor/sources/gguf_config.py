@@ -59,7 +59,7 @@ def _common(facts: Facts) -> Fields:
         "first_k_dense_replace": get("leading_dense_block_count", 0),
         "num_dense_layers": get("leading_dense_block_count", 0),
         "moe_layer_start_index": get("leading_dense_block_count", 0),
-        "topk_method": "noaux_tc" if facts.has_in_layers("exp_probs_b.bias") else None,
+        "topk_method": "noaux_tc" if facts.has_in_layers("exp_probs_b.bias") else "greedy",
         "shared_expert_intermediate_size": get("expert_shared_feed_forward_length"),
         "q_lora_rank": get("attention.q_lora_rank"),
         "kv_lora_rank": get("attention.kv_lora_rank"),

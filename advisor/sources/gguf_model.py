@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from advisor.formats.gguf_constants import LlamaFileType
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import InputError, printable
-from advisor.foundation.message import Message, sentence
+from advisor.foundation.message import Message, fact, sentence
 from advisor.models.blueprints import model_from_config
 from advisor.models.catalogue import catalogue
 from advisor.models.config import Config
 from advisor.models.model import Model
+from advisor.models.tensors import Part, Role
 from advisor.sources.gguf_config import ARCHITECTURES, config_of
 from advisor.sources.gguf_file import GgufHeader
 from advisor.sources.other_files import refuse_other_models
@@ -152,7 +153,7 @@ def _candidates(header: GgufHeader) -> Iterator[tuple[Model, Message]]:
         except InputError:
             pass
         else:
-            model = replace(model, context_length=model.context_length or context)
+            model = _with_head(replace(model, context_length=model.context_length or context), header)
             yield from (
                 (variant, sentence("Rebuilt from the file's metadata."))
                 for variant in _with_and_without_drafts(model, header)
@@ -170,6 +171,15 @@ def _candidates(header: GgufHeader) -> Iterator[tuple[Model, Message]]:
                 "Its metadata is not enough to rebuild the model, but it has the shape of {entry}.", entry=entry.name
             )
             yield from ((variant, how) for variant in _with_and_without_drafts(model, header))
+
+
+def _with_head(model: Model, header: GgufHeader) -> Model:
+    """The model with the head that gives scores, where the file has one."""
+    head = tuple(Part(one.name, one.shape, Role.OTHER) for one in header.tensors if one.name.startswith("cls."))
+    if not head:
+        return model
+    notes = (*model.notes, fact("no_text_head")) if model.causal else model.notes
+    return replace(model, globals=(*model.globals, *head), notes=notes)
 
 
 def _with_and_without_drafts(model: Model, header: GgufHeader) -> Iterator[Model]:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from advisor.foundation.caches import remembered
 from advisor.foundation.errors import InputError
 from advisor.foundation.numbers import bare
+from advisor.foundation.units import MIB
 from advisor.machines.catalogue import machine
 from advisor.models.catalogue import catalogue
 from advisor.question.configuration import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS, YOUR_MACHINE
@@ -28,6 +30,7 @@ START: Written = {"model": "llama-3.3-70b-instruct", "machine": "rtx-3090", "gpu
 PAGE_KEYS = SHOWING_KEYS | {"view", "frozen", "columns"}
 
 _MOST_PROBLEMS = 5
+_MEANINGS_BYTES = MIB
 # Asked alone, such a key is no mistake.
 _COMPANIONS: Mapping[str, Mapping[str, Any]] = {
     "admin_hours": {"admin_rate": 1},
@@ -137,12 +140,20 @@ def as_written(value: Any) -> str:
 
 def meaning(key: str, value: Any) -> Any:
     """What the value of a link or an input means to the engine; raises InputError in one sentence."""
+    return _meaning_of_text(key, value) if isinstance(value, str) else _meaning(key, value)
+
+
+def _meaning(key: str, value: Any) -> Any:
     if key == "model":
         return Question.from_values({key: check_model(str(value))}).value(key)  # which may be too long
     if key == "machine":
         named = str(Question.from_values(_MEMORY_OF_ANY | {key: value}).value(key))
         return named if named == CUSTOM_MACHINE else machine(named).id
     return Question.from_values({**_COMPANIONS.get(key, {}), key: value}).value(key)
+
+
+# A page asks for each of its inputs, most of which are what they were when it was drawn last.
+_meaning_of_text = remembered(_MEANINGS_BYTES, lambda found: 300 + 2 * len(str(found)))(_meaning)
 
 
 def _instead(key: str) -> str:

@@ -42,22 +42,26 @@ class SecondProcess:
 
     def start(self) -> None:
         """Have it soon; nothing happens where it runs, may not, or was started a moment ago."""
-        if self.runs or time.monotonic() - self._started_at < _NOT_AGAIN_S or not _is_of_use():
+        if not self._lock.acquire(blocking=False):  # somebody starts or asks it
             return
-        with self._lock:
-            if self._process is not None:
-                return
-            self._started_at = time.monotonic()
-            self.starts += 1
-            mine, its = socket.socketpair()
-            with its:
-                self._process = subprocess.Popen(  # noqa: S603  our own program
-                    [sys.executable, "-m", self._module, str(its.fileno())],
-                    stdin=subprocess.DEVNULL,
-                    cwd=IMPORT_FOLDER,
-                    pass_fds=(its.fileno(),),
-                )
-            self._pipe, self._is_ready = Connection(mine.detach()), False
+        try:
+            if self._process is None and time.monotonic() - self._started_at >= _NOT_AGAIN_S and _is_of_use():
+                self._start()
+        finally:
+            self._lock.release()
+
+    def _start(self) -> None:
+        self._started_at = time.monotonic()
+        self.starts += 1
+        mine, its = socket.socketpair()
+        with its:
+            self._process = subprocess.Popen(  # noqa: S603  our own program
+                [sys.executable, "-m", self._module, str(its.fileno())],
+                stdin=subprocess.DEVNULL,
+                cwd=IMPORT_FOLDER,
+                pass_fds=(its.fileno(),),
+            )
+        self._pipe, self._is_ready = Connection(mine.detach()), False
 
     def ask(self, *asked: object) -> object:
         """What it makes of this; None where it is not ready, is busy, failed, or does not answer such a thing."""

@@ -16,6 +16,7 @@ from advisor.ui.legend import COMPONENTS
 from advisor.ui.parts.memory_view import _placement_sentence
 from advisor.ui.parts.text import plain
 from advisor.ui.tabs.levels import _cells
+from tests.support.pages import html, opened
 
 
 def found(query: str = "") -> Answer:
@@ -97,3 +98,9 @@ def test_a_level_that_does_not_fit_has_no_speed() -> None:
     rows = [(one.plan.verdict, [cell.html for cell in _cells(found, one)]) for one in found.candidates]
     assert {verdict for verdict, _ in rows} >= {"does not fit", "fits with offload"}
     assert all((cells[3] == "–") == (verdict == "does not fit") for verdict, cells in rows)
+
+
+def test_where_each_figure_comes_from_is_worked_out_once_it_is_opened() -> None:
+    bill = "Every part of the memory with its size"
+    assert bill not in html(opened())
+    assert bill in html(opened(fold_bill=True))

@@ -60,7 +60,7 @@ def config_of(row: Row) -> Row:
 
 def counted(row: Row, answer: Row, version: str) -> Row:
     """The row with what transformers answered."""
-    found = {key: row[key] for key in ("class", "built", "origin", "given", "section") if key in row}
+    found: Row = {key: row[key] for key in ("class", "built", "origin", "given", "section") if key in row}
     if row["origin"] == "default":
         section = row.get("section")
         found["config"] = {section: answer["config"]} if section else answer["config"]

@@ -13,6 +13,7 @@ from advisor.foundation.units import gib
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import Plan
+from advisor.ui.parts.fold import fold
 from advisor.ui.parts.rows import cell, number_cell, table
 from advisor.ui.parts.text import plain, small
 from advisor.words import say, say_all
@@ -22,13 +23,16 @@ def draw(answer: Answer, shown: Candidate) -> None:
     """Draw them."""
     plan = shown.plan
     st.markdown(plain(_placement_sentence(plan)))
-    with st.expander("Where each figure comes from"):
-        if lines := _bill(answer, plan):
-            _lines(lines)
-        else:
-            _rules(plan)
+    fold("Where each figure comes from", "fold_bill", _figures, answer, plan)
     for note in say_all(plan.notes, "page"):
         st.markdown(small(plain(note)))
+
+
+def _figures(answer: Answer, plan: Plan) -> None:
+    if lines := _bill(answer, plan):
+        _lines(lines)
+    else:
+        _rules(plan)
 
 
 def _placement_sentence(plan: Plan) -> str:

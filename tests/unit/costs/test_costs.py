@@ -625,7 +625,7 @@ def test_published_prices_in_europe_are_found() -> None:
 
 def test_a_surcharge_for_computing_in_a_region_is_counted_and_named() -> None:
     def openai(region: str) -> dict[str, Offer]:
-        inputs = CostInputs.from_values({"region": region})
+        inputs = CostInputs.from_values({"region": region, "cached_percent": 50})
         hosts = closed_models(inputs, converter_of(inputs.billing, TODAY), TODAY)
         assert region != "eu" or {host.provider for host in hosts} == {"OpenAI", "Mistral (EU)"}
         return {host.name: host for host in hosts if host.provider == "OpenAI"}
@@ -1133,9 +1133,11 @@ def test_a_single_priced_way_gets_no_verdict() -> None:
         None, custom_machine(24), 1, MEASURED, CostInputs.from_values({"device_price": 500, "host_price": 400}), TODAY
     )
     assert [option.name for option in only.options] == ["own"]
+    assert "fees_of_hosts" not in {left_out.kind for left_out in only.not_included}
     assert only.best() is only.best(own_hardware=True) is None
     assert "no price is known for renting or an API, so nothing can be compared" in say(only.verdict)
     assert not any(advice in say(only.verdict) for advice in ("owning costs", "renting costs", "API costs"))
     several = costs(**PRICED)
+    assert "fees_of_hosts" in {left_out.kind for left_out in several.not_included}
     assert several.best() is min(several.options, key=lambda option: option.monthly.typical)
     assert several.best(own_hardware=True) is several.own

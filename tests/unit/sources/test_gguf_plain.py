@@ -29,3 +29,14 @@ def test_a_header_leads_back_to_the_model(row: dict[str, Any], tmp_path: Path) -
     assert found.comparison.agrees
     assert found.model.wiring == model.wiring
     assert [layer.mixers for layer in found.model.layers] == [layer.mixers for layer in model.layers]
+
+
+def test_a_ranker_s_head_is_read_from_its_file(tmp_path: Path) -> None:
+    row = next(row for row in rows() if row["name"] == "ERNIE-4.5-0.3B")
+    model, path = model_from_config(row["config"]).with_scores(2), tmp_path / "x.gguf"
+    write_header_only(path, model, LEVELS["Q8_0"], metadata(model, row.get("metadata", {})))
+    found = model_of(read_gguf_header(read_from_path(path), "x.gguf"))
+    assert found.model is not None
+    assert found.comparison is not None
+    assert found.comparison.agrees
+    assert not found.model.writes
