@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel, size_level
+from advisor.foundation.errors import InputError
 from advisor.foundation.message import NOTHING, fact
 from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, cache_type_refusal
 from advisor.runtimes.llama_cpp.plans import LevelPlanner
@@ -39,7 +40,10 @@ def _lower_level(planner: LevelPlanner, plan: Plan) -> WayOut | None:
     sizes = {level.name: size_level(planner.model, level, planner.files.imatrix).tensor_bytes for level in offered}
     smaller = [name for name, size in sizes.items() if size < plan.sized.tensor_bytes]
     for name in sorted(smaller, key=lambda name: -sizes[name]):
-        lower = planner.plan_level(LEVELS[name])
+        try:
+            lower = planner.plan_level(LEVELS[name])
+        except InputError:  # the publisher asked for has no such file, or its size is not known
+            continue
         if lower.fits:
             made = fact("made_with_imatrix") if lower.needs_imatrix else NOTHING
             how = fact("with_offload") if lower.verdict == "fits with offload" else NOTHING
