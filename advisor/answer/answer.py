@@ -32,7 +32,7 @@ from advisor.sources.resolve import ResolvedModel, find_any_model
 
 _REMEMBERED_S = 600
 _MODELS_BYTES = 16 * MIB
-_ANSWERS_BYTES = 48 * MIB
+_ANSWERS_BYTES = 96 * MIB
 # What they come to once all pages have looked at them (tests/unit/foundation/test_caches.py weighs them).
 _SMALL = 8 * KIB
 _EACH_LAYER = 12 * KIB
