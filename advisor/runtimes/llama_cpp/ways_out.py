@@ -41,10 +41,10 @@ def _lower_level(planner: LevelPlanner, plan: Plan) -> WayOut | None:
     smaller = [name for name, size in sizes.items() if size < plan.sized.tensor_bytes]
     for name in sorted(smaller, key=lambda name: -sizes[name]):
         try:
-            lower = planner.plan_level(LEVELS[name])
+            its = planner.files.sized(LEVELS[name])
         except InputError:  # the publisher asked for has no such file, or its size is not known
             continue
-        if lower.fits:
+        if planner.may_fit(its) and (lower := planner.plan(its)).fits:
             made = fact("made_with_imatrix") if lower.needs_imatrix else NOTHING
             how = fact("with_offload") if lower.verdict == "fits with offload" else NOTHING
             message = fact("lower_level_fits", level=name, made=made, how=how, weights=sizes[name])
@@ -67,7 +67,8 @@ def _fewer_users(planner: LevelPlanner, sized: SizedLevel) -> WayOut | None:
     """As many as do fit: with more users everything takes as much or more."""
 
     def fits(users: int) -> bool:
-        return planner.asked(settings=replace(planner.settings, users=users)).plan(sized).fits
+        asked = planner.asked(settings=replace(planner.settings, users=users))
+        return asked.may_fit(sized) and asked.plan(sized).fits
 
     least, most = 1, planner.settings.users
     if most == least or not fits(least):
