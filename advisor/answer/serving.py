@@ -63,15 +63,5 @@ def throughput_of(speed: Speed | None, plan: Plan, load: Load, wish: Wish) -> Th
 
 def _places(plan: Plan, load: Load) -> int:
     """How many requests of the load have room at once, in the cache and in what is free beside it."""
-    each = max(1, load.tokens_in + load.tokens_out)
-    if plan.kv_tokens is not None:  # a runtime that gives the cache all there is
-        return max(1, plan.kv_tokens // each)
-    settings, found = plan.settings, float(MOST_AT_ONCE)
-    # A state of fixed size takes the place of a whole context.
-    whole = any(layer.recurrent for layer in plan.request.model.layers)
-    held = settings.users if whole else settings.total_context / each
-    for holder in plan.devices or (plan.host,):
-        if holder.kv_cache_bytes:
-            room = holder.kv_cache_bytes + (holder.free_bytes or 0)
-            found = min(found, held * room / holder.kv_cache_bytes)
-    return max(1, int(found))
+    held = plan.requests_held(max(1, load.tokens_in + load.tokens_out))
+    return MOST_AT_ONCE if held is None else max(1, int(held))

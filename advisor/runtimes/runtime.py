@@ -166,6 +166,10 @@ class Runtime(ABC):
         """See `Plan.max_context`."""
 
     @abstractmethod
+    def requests_held(self, plan: Plan, tokens: int) -> float | None:
+        """See `Plan.requests_held`."""
+
+    @abstractmethod
     def offload_bytes(self, plan: Plan) -> int | None:
         """See `Plan.offload_needs_host_bytes`."""
 

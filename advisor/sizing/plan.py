@@ -117,6 +117,7 @@ class Planner(Protocol):
     @property
     def id(self) -> RuntimeId: ...
     def longest_context(self, plan: Plan) -> int: ...
+    def requests_held(self, plan: Plan, tokens: int) -> float | None: ...
     def offload_bytes(self, plan: Plan) -> int | None: ...
     def ways_out(self, plan: Plan) -> tuple[WayOut, ...]: ...
 
@@ -170,6 +171,11 @@ class Plan:
         With one cache for whoever needs it, all users need not have filled theirs at once.
         """
         return self.by.longest_context(self)
+
+    def requests_held(self, tokens: int) -> float | None:
+        """How many requests of so many tokens each have room at once in what its caches have and could have, whatever
+        context it was planned for; None: that is not known."""
+        return self.by.requests_held(self, tokens)
 
     @cached_property
     def offload_needs_host_bytes(self) -> int | None:

@@ -20,6 +20,7 @@ from advisor.runtimes.llama_cpp.checks import (
 )
 from advisor.runtimes.llama_cpp.commands import llama_cpp_commands, lm_studio_commands, ollama_commands
 from advisor.runtimes.llama_cpp.frontends import LM_STUDIO_PROGRAM, OLLAMA_PROGRAM
+from advisor.runtimes.llama_cpp.growth import layer_caches
 from advisor.runtimes.llama_cpp.memory_lines import memory_lines
 from advisor.runtimes.llama_cpp.overview import overview
 from advisor.runtimes.llama_cpp.plans import LevelPlanner, gguf_level, levels_of, plan_gguf
@@ -27,6 +28,7 @@ from advisor.runtimes.llama_cpp.stack import with_stack
 from advisor.runtimes.llama_cpp.ways_out import ways_out
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
 from advisor.runtimes.server import ServerOptions
+from advisor.sizing.held_requests import held_where_set_aside
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
 from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
@@ -90,6 +92,10 @@ class LlamaCpp(Runtime):
 
     def longest_context(self, plan: Plan) -> int:
         return LevelPlanner.of(plan).longest_context(plan)
+
+    def requests_held(self, plan: Plan, tokens: int) -> float | None:
+        model, settings = plan.request.model, replace(plan.settings.without_placement, context=tokens, unified=False)
+        return held_where_set_aside(plan, lambda users: sum(layer_caches(model, replace(settings, users=users))))
 
     def offload_bytes(self, plan: Plan) -> int | None:
         return LevelPlanner.of(plan).offload_bytes(plan)

@@ -28,6 +28,7 @@ from advisor.runtimes.mlx.cache_and_step import (
     mlx_steps,
     mlx_temporary_bytes,
 )
+from advisor.sizing.held_requests import held_where_set_aside
 from advisor.sizing.memory import Device, Memory
 from advisor.sizing.placement import Placement
 from advisor.sizing.plan import DeviceMemory, Plan, Planner, Verdict, rule_of_thumb_bytes
@@ -131,6 +132,12 @@ def longest_context(plan: Plan) -> int:
     return _longest(
         bills[0].model, plan.settings.context, lambda context: any(bill.shortage(context) <= 0 for bill in bills)
     )
+
+
+def requests_held(plan: Plan, tokens: int) -> float | None:
+    """See `Plan.requests_held`."""
+    model, options = plan.request.model.trunk or plan.request.model, plan.request.options_or(DEFAULTS)
+    return held_where_set_aside(plan, lambda users: mlx_cache_bytes(model, tokens, users, options))
 
 
 def _bills(request: PlanRequest, weights: int) -> tuple[_Bill, ...]:

@@ -13,7 +13,7 @@ from advisor.foundation.message import Message, sentence
 from advisor.models.model import Model
 from advisor.runtimes.architectures import check_architecture
 from advisor.runtimes.mlx.commands import mlx_commands
-from advisor.runtimes.mlx.plans import longest_context, plan_mlx, plan_mlx_level
+from advisor.runtimes.mlx.plans import longest_context, plan_mlx, plan_mlx_level, requests_held
 from advisor.runtimes.runtime import Ladder, Limits, SpeedTraits, WholeOnDevices
 from advisor.runtimes.server import ServerOptions
 from advisor.runtimes.support import machine_refusal
@@ -58,6 +58,9 @@ class Mlx(WholeOnDevices):
 
     def longest_context(self, plan: Plan) -> int:
         return longest_context(plan)
+
+    def requests_held(self, plan: Plan, tokens: int) -> float | None:
+        return requests_held(plan, tokens)
 
     def options(self, told: ServerOptions) -> None:
         """Neither is its."""

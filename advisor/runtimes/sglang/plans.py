@@ -92,6 +92,15 @@ def longest_context(plan: Plan) -> int:
     return low
 
 
+def requests_held(plan: Plan, tokens: int) -> float | None:
+    """See `Plan.requests_held`."""
+    frame = frame_of(plan.request)
+    held = [plan.devices[place * frame.split.tensor].weights_bytes for place in range(len(frame.models))]
+    rooms = [frame.room(place, own) for place, own in enumerate(held)]
+    found = [pool.at_once(room, tokens) for pool, room in zip(frame.pools, rooms, strict=True) if pool is not None]
+    return frame.split.data * min(found) if found else None
+
+
 @kept_beside
 def _sized(model: Model, level: SafetensorsLevel) -> SizedSafetensors:
     return size_safetensors_level(model, level)

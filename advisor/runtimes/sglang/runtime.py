@@ -13,7 +13,7 @@ from advisor.foundation.message import Message
 from advisor.runtimes.runtime import Limits, SpeedTraits
 from advisor.runtimes.server import ServerOptions
 from advisor.runtimes.sglang.commands import sglang_commands
-from advisor.runtimes.sglang.plans import longest_context, plan_sglang, plan_sglang_level, refusals
+from advisor.runtimes.sglang.plans import longest_context, plan_sglang, plan_sglang_level, refusals, requests_held
 from advisor.runtimes.sglang.serve_options import DEFAULTS, SglangOptions
 from advisor.runtimes.support import machine_refusal
 from advisor.runtimes.vllm.runtime import LADDER, SERVER_KEYS, GpuServer, check_server
@@ -47,6 +47,9 @@ class Sglang(GpuServer):
 
     def longest_context(self, plan: Plan) -> int:
         return longest_context(plan)
+
+    def requests_held(self, plan: Plan, tokens: int) -> float | None:
+        return requests_held(plan, tokens)
 
     def options(self, told: ServerOptions) -> SglangOptions:
         return SglangOptions(

@@ -79,9 +79,24 @@ def refusals(by: Planner, request: PlanRequest) -> dict[str, Message]:
 def longest_context(plan: Plan) -> int:
     """See `Plan.max_context`."""
     frame = frame_of(plan.request)
+    return frame.longest_context(_weights(frame, plan), frame.kept_bytes(plan.sized))
+
+
+def requests_held(plan: Plan, tokens: int) -> float | None:
+    """See `Plan.requests_held`."""
+    frame = frame_of(plan.request)
+    found = [
+        stage.cache.at_once(frame.pool(stage, own), tokens, frame.batch.tokens)
+        for stage, own in zip(frame.stages, _weights(frame, plan), strict=True)
+        if stage.cache is not None
+    ]
+    return frame.split.data * min(found) if found else None
+
+
+def _weights(frame: Frame, plan: Plan) -> list[int]:
+    """Those of a level on each GPU of a stage."""
     held = [plan.devices[place * frame.split.tensor].weights_bytes for place in range(len(frame.stages))]
-    weights = [own - stage.fixed_bytes for own, stage in zip(held, frame.stages, strict=True)]
-    return frame.longest_context(weights, frame.kept_bytes(plan.sized))
+    return [own - stage.fixed_bytes for own, stage in zip(held, frame.stages, strict=True)]
 
 
 @kept_beside

@@ -25,6 +25,7 @@ from advisor.runtimes.vllm.plans import (
     plan_vllm,
     plan_vllm_level,
     refusals,
+    requests_held,
 )
 from advisor.runtimes.vllm.serve_options import DEFAULTS, VllmOptions
 from advisor.sizing.memory import Memory
@@ -84,6 +85,9 @@ class Vllm(GpuServer):
 
     def longest_context(self, plan: Plan) -> int:
         return longest_context(plan)
+
+    def requests_held(self, plan: Plan, tokens: int) -> float | None:
+        return requests_held(plan, tokens)
 
     def options(self, told: ServerOptions) -> VllmOptions:
         return VllmOptions(
