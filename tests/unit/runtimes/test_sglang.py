@@ -151,3 +151,11 @@ def test_published_speeds_lie_in_the_range_that_is_stated() -> None:
         inside.append(estimate.low <= row.tokens_per_s <= estimate.high)
     assert len(inside) >= 20
     assert sum(inside) >= 0.9 * len(inside)
+
+
+def test_attention_lies_on_every_gpu_where_requests_are_shared_out() -> None:
+    """Case 46, eight H200: 125.65 GiB a GPU were measured, which an eighth of the file is far below."""
+    query = "model=deepseek-v4-pro&machine=h200-sxm-141gb&gpus=8&runtime=sglang"
+    shared = planned(f"{query}&data_parallel=8&expert_parallel=on")
+    assert shared.devices[0].weights_bytes == pytest.approx(125.65 * GIB, rel=0.03)
+    assert planned(query).devices[0].weights_bytes < 103 * GIB
