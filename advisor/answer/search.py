@@ -70,14 +70,15 @@ class Search:
         """The best option under `weights` (those of the goal) among the jobs that are allowed; None: none is loaded.
 
         Where none has the status `least` or a better one, perhaps another option, or None: for whoever takes no less.
-        An engine that is usual for so few users is worth something, but not a plan that is visibly worse and slower.
+        An engine that is usual for so few users is worth something, but not a plan that is visibly worse and slower,
+        nor a speed that was asked for.
         What engines do with many users at once is too little measured to go against what people run.
         """
         judged_by = weights or self.weights
         while True:
             best = self._best(judged_by, allow, RANKS[least])
             if best is not None and best.runs and len(self.engines) > 1 and self.users < MANY_USERS:
-                others = self._beating(best, allow)
+                others = (*self._beating(best, allow), *self._meeting(best, allow))
                 best = max((best, *others), key=lambda one: (one is not best, self.key_of(one, judged_by)))
             exact = self._exact(best)
             # What fits by the bounds may, rarely, not do so to the byte: then it is compared as what it is.
@@ -125,18 +126,28 @@ class Search:
         """Options of another engine that keep visibly more and are noticeably faster, with nothing against them."""
         most = ENOUGH_TOKENS_PER_S / NOTICEABLE  # what is faster than enough is as fast
         speed = best.figures.tokens_per_s
-        if speed is None or speed > most:
-            return
+        if speed is not None and speed <= most:
+            better = best.kept.task + VISIBLE_POINTS
+            yield from self._elsewhere(best, allow, better, NOTICEABLE * speed)
+
+    def _meeting(self, best: Option, allow: Callable[[Job], bool]) -> Iterator[Option]:
+        """Options of another engine that are as fast as was asked where the best is not, and keep as much as it."""
+        wish, speed = self.asked.min_tokens_per_s, best.figures.tokens_per_s
+        if wish is not None and speed is not None and speed < wish:
+            yield from self._elsewhere(best, allow, best.kept.task - VISIBLE_POINTS, wish)
+
+    def _elsewhere(self, best: Option, allow: Callable[[Job], bool], kept: float, speed: float) -> Iterator[Option]:
+        """Options of another engine that keep so much at the task and are so fast, with nothing against them."""
         rank = self.key_of(best).rank
         for job in self.jobs:
-            if job.setup.runtime.engine is best.setup.runtime.engine or job.kept.task < best.kept.task + VISIBLE_POINTS:
+            if job.setup.runtime.engine is best.setup.runtime.engine or job.kept.task < kept:
                 continue
             if not allow(job) or self._bound(job, self.weights, True, rank).rank < rank or self._needless(job):
                 continue
             option = self._compared(job)
             if option is None or self.key_of(option).rank < rank or option.figures.tokens_per_s is None:
                 continue
-            faster = option.figures.tokens_per_s >= NOTICEABLE * speed
+            faster = option.figures.tokens_per_s >= speed
             if faster and option.figures.served >= best.figures.served and option.figures.host_share is None:
                 yield option
 

@@ -91,18 +91,14 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
     points += weights.users * math.log2(max(figures.users_that_fit, 1.0))
     if figures.cost is not None:
         points -= weights.money * math.log2(max(figures.cost, _AS_GOOD_AS_FREE))
-    missed = wish is not None and figures.tokens_per_s is not None and figures.tokens_per_s < wish
-    return points + usual_engine_points(traits.engine, users, missed)
+    return points + usual_engine_points(traits.engine, users)
 
 
-def usual_engine_points(engine: RuntimeId, users: int, missed: bool = False) -> float:
-    """llama.cpp and MLX are what people run for themselves, vLLM and SGLang what they run for many.
-
-    Nobody runs the first where it has `missed` a speed that was asked for and another engine has not.
-    """
+def usual_engine_points(engine: RuntimeId, users: int) -> float:
+    """llama.cpp and MLX are what people run for themselves, vLLM and SGLang what they run for many."""
     if engine in (RuntimeId.VLLM, RuntimeId.SGLANG):
         return USUAL_FOR_MANY * min(1.0, (users - 1) / (VLLM_FROM_USERS - 1))
-    return 0.0 if missed else USUAL_FOR_FEW
+    return USUAL_FOR_FEW
 
 
 def speed_points(speed: float, weights: Weights, users: int, wish: float | None) -> float:
