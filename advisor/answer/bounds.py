@@ -52,8 +52,8 @@ class Bounds:
             if least_rank > TIGHT or not self._may_be_tight(job):
                 return Key(DOES_NOT_FIT, _NEVER if job.after else 0.0)
             least, most = None, TIGHT
-        least_kept, broken = self.asked.least_percent, self._broken_by(job.setup)
-        if self.about.writes and least_kept is not None and job.kept.task < least_kept and job.level is not None:
+        broken = self._broken_by(job.setup)
+        if self.about.writes and job.level is not None and not self.asked.is_enough(job.kept.task):
             broken += 1
         if broken:
             most = min(most, NOT_AS_ASKED)

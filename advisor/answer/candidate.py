@@ -178,7 +178,7 @@ def quality_gap(level: str, kept: Range | None, task: str, asked: Requirements) 
         return None
     if kept is None:
         return Unmet("min_quality", fact("quality_not_known", level=level, task=task_name(task)), None)
-    if kept.typical >= least:
+    if asked.is_enough(kept.typical):
         return None
     message = fact("too_low", level=level, kept=kept.typical, task=task_name(task), least=least)
     return Unmet("min_quality", message, (least - kept.typical) / least)

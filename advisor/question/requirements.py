@@ -115,6 +115,11 @@ class Requirements(Part):
             return _DEMANDS[self.min_quality].percent
         return self.min_quality
 
+    def is_enough(self, percent: float) -> bool:
+        """Whether it asks for no more than so many percent kept, to the hundredth that figures are told to."""
+        least = self.least_percent
+        return least is None or round(percent, 2) >= least
+
     @property
     def quality_asked(self) -> Message:
         """What is asked of quality."""

@@ -7,6 +7,7 @@ import pytest
 from advisor.answer.answer import answer
 from advisor.answer.policy import GOOD_PERCENT
 from advisor.question.question import Question
+from advisor.report.compact import answer_document
 
 
 @pytest.mark.parametrize("wish", [6, 20, 80])
@@ -22,3 +23,12 @@ def test_a_lower_wish_is_met_by_what_meets_a_higher_one() -> None:
     for wish in (20, 30):
         found = answer(Question.from_query(f"{query}&min_tokens_per_s={wish}"))
         assert found.shown.as_fast_as(wish)
+
+
+def test_a_quality_that_is_told_is_enough_where_it_is_asked_for() -> None:
+    """It keeps 99.397 %, which a script reads as 99.4."""
+    query = "model=gemma-3-1b-it&machine=threadripper-3000-quad-ddr4-3200&memory_gib=512&context=8192&level=Q4_K_M"
+    document = answer_document(answer(Question.from_query(query)), query)
+    kept = document["decision"]["plan"]["quality_percent"]["typical"]
+    assert answer(Question.from_query(f"{query}&min_quality={kept}")).chosen is not None
+    assert answer(Question.from_query(f"{query}&min_quality={kept + 0.01:.2f}")).chosen is None
