@@ -11,6 +11,7 @@ from advisor.answer.pricing import cost_of_a_million
 from advisor.answer.setups import Setup
 from advisor.answer.status import Status, status_by
 from advisor.answer.utility import Figures, Kept, Traits
+from advisor.foundation.ranges import Range
 from advisor.question.requirements import Unmet
 from advisor.runtimes.architectures import loading_of
 from advisor.runtimes.registry import runtime_by
@@ -60,14 +61,17 @@ class Option:
         return self.plan.fits and not self.unmet
 
 
+def _speed_of(candidate: Candidate) -> Range | None:
+    """A card that is nearly full counts as fast as it is at best."""
+    return candidate.tokens_per_s if candidate.unspilled is None else candidate.unspilled.decode_tokens_per_s
+
+
 def figures_of(candidate: Candidate, weights: Weights) -> Figures:
     """What a plan is judged by; what a token costs only where that has a weight.
 
-    A card that is nearly full counts as fast as it is at best, or whether a speed is wished for would decide for it.
+    Without a speed of a card that is nearly full, whether a speed is wished for would decide for it.
     """
-    plan, speed, cost = candidate.plan, candidate.tokens_per_s, None
-    if candidate.unspilled is not None:
-        speed = candidate.unspilled.decode_tokens_per_s
+    plan, speed, cost = candidate.plan, _speed_of(candidate), None
     if weights.money:
         cost = cost_of_a_million(candidate.costs)
     return Figures(
@@ -92,7 +96,7 @@ def status_of(
     Where GPU and host share one memory, what lies on the host has no place of its own: the GPU's part is spent.
     An encoder that `refuses_input` of the length that is asked for reads shorter ones only.
     """
-    plan, speed = candidate.plan, candidate.tokens_per_s
+    plan, speed = candidate.plan, _speed_of(candidate)
     if plan.verdict == "does not fit":
         return "does not fit"
     if unmet:

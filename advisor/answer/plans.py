@@ -23,6 +23,7 @@ from advisor.sizing.request import Adapters, Checkpoint, DraftModel, GgufFile, L
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.published_sizes import published_sizes_of
 from advisor.sources.resolve import ResolvedModel
+from advisor.speed.rate import reading_rate
 
 if TYPE_CHECKING:
     from advisor.sources.repository import Repository
@@ -166,8 +167,10 @@ def _vision_of(question: Question) -> Vision | None:
 
 
 def rates_of(hardware: Hardware) -> Rates:
-    """The bandwidths that make one placement faster than another."""
+    """The bandwidths that make one placement faster than another; of cards that differ, what is known to be reached."""
     devices = tuple(card.bandwidth_bytes_per_s for card in hardware.cards)
+    if len(set(hardware.cards)) > 1:
+        devices = tuple(reading_rate(card, hardware.backend) for card in hardware.cards)
     return Rates(devices, hardware.host_bandwidth * HOST_READ_SHARE)
 
 

@@ -8,6 +8,7 @@ serves decision, choices and checks.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
@@ -43,6 +44,8 @@ from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.local_measurements import LocalMeasurement
 
 _NEVER = float("-inf")
+# Half of what is noticed: the other half is what a cache as the model computes it can cost another engine.
+_FASTER = math.sqrt(NOTICEABLE)
 
 
 class Search:
@@ -77,7 +80,7 @@ class Search:
         judged_by = weights or self.weights
         while True:
             best = self._best(judged_by, allow, RANKS[least])
-            if best is not None and best.runs and len(self.engines) > 1 and self.users < MANY_USERS:
+            if best is not None and best.runs and len(self.engines) > 1 and self.users <= MANY_USERS:
                 others = (*self._beating(best, allow), *self._meeting(best, allow))
                 best = max((best, *others), key=lambda one: (one is not best, self.key_of(one, judged_by)))
             exact = self._exact(best)
@@ -128,7 +131,7 @@ class Search:
         speed = best.figures.tokens_per_s
         if speed is not None and speed <= most:
             better = best.kept.task + VISIBLE_POINTS
-            yield from self._elsewhere(best, allow, better, NOTICEABLE * speed)
+            yield from self._elsewhere(best, allow, better, _FASTER * speed)
 
     def _meeting(self, best: Option, allow: Callable[[Job], bool]) -> Iterator[Option]:
         """Options of another engine that are as fast as was asked where the best is not, and keep as much as it."""

@@ -13,7 +13,7 @@ from advisor.sizing.placement import HOST
 from advisor.sizing.rates import LINK_BANDWIDTH
 from advisor.speed.backends import Backend, chip_of, group_of, judged_by
 from advisor.speed.cache_types import crossing_ms, ends_of_host, has_kernel, reading_ms, reading_takes
-from advisor.speed.constants import POOLED, Constants
+from advisor.speed.constants import POOLED, Constants, constants
 from advisor.speed.draft_gain import Gain
 from advisor.speed.load import SpeedLoad
 from advisor.speed.roofline import (
@@ -172,6 +172,17 @@ def evidence(
         tier, (n, sources) = name, known.counts[key]
         log_factor += known.factors[key]
     return tier, n, sources, math.exp(log_factor)
+
+
+def reading_rate(machine: Machine, backend: Backend) -> float | None:
+    """Bytes a second at which a machine reads quantized weights of dense layers, as far as is known of its chip; None
+    where its bandwidth is not."""
+    if machine.bandwidth_bytes_per_s is None:
+        return None
+    known, group = constants()["decode"], group_of(machine, backend)
+    times = dict(zip(DECODE_TERMS, known.of(group), strict=True))
+    factor = evidence(None, "", machine, backend, group, known)[3]
+    return machine.bandwidth_bytes_per_s / ((times["weights"] + times["quantized"]) * factor)
 
 
 def _range(rate: float, factors: tuple[float, float], most: float = math.inf) -> Range:

@@ -60,7 +60,11 @@ def _statuses(plan: Document) -> set[Status]:
     """What a plan can be called: two where a rounded figure lies on a border."""
     if plan["verdict"] == "does not fit":
         return {"does not fit"}
-    return {_status(plan, rounded_by) for rounded_by in (_lowered, _raised)}
+    found = {_status(plan, rounded_by) for rounded_by in (_lowered, _raised)}
+    if plan["verdict"] == "tight" and speed(plan) is None and "inputs_per_s" not in plan:
+        # A card so full that no speed is told counts as fast as it is at best, which may be slow.
+        found |= {"slow", "last resort"}
+    return found
 
 
 def _status(plan: Document, rounded_by: Callable[[float], float]) -> Status:

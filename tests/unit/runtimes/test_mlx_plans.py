@@ -17,17 +17,21 @@ from advisor.foundation.errors import InputError
 from advisor.foundation.units import GB, GIB
 from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
+from advisor.runtimes.architectures import loading_of
 from advisor.runtimes.mlx.cache_and_step import MlxOptions, mlx_cache_bytes, mlx_temporary_bytes
 from advisor.runtimes.mlx.runtime import MLX
 from advisor.runtimes.registry import RUNTIMES, find_runtime
 from advisor.sizing.memory import Device, Memory
 from advisor.sizing.plan import Plan
 from advisor.sizing.request import Levels, PlanRequest
+from advisor.sizing.runtime_id import RuntimeId
 from advisor.sizing.settings import Settings
 from advisor.words import say, say_all
 
 PEAKS = Path(__file__).resolve().parents[2] / "truth" / "mlx_peaks.csv"
-MODELS = st.sampled_from(sorted(name for name, entry in catalogue().items() if entry.model.causal))
+WRITING = {name: entry.model for name, entry in catalogue().items() if entry.model.causal}
+MODELS = st.sampled_from(sorted(WRITING))
+LOADED = st.sampled_from(sorted(name for name in WRITING if loading_of(RuntimeId.MLX, WRITING[name]).loads != "no"))
 FOUR_BIT = SAFETENSORS_LEVELS["MLX-4bit-g64"]
 MAC = Memory((Device("M4 Max", 96 * GIB, GIB // 4),), 128 * GIB, 0, pooled=True)
 
@@ -86,7 +90,7 @@ def test_more_context_and_more_users_never_need_less(
     assert rest.typical <= mlx_temporary_bytes(model, context, users + 1, options).typical
 
 
-@given(model_id=MODELS, context=st.integers(1, 100_000), users=st.integers(1, 8))
+@given(model_id=LOADED, context=st.integers(1, 100_000), users=st.integers(1, 8))
 @settings(deadline=None, max_examples=50)
 def test_sums_agree_and_the_longest_context_fits(model_id: str, context: int, users: int) -> None:
     plan = plan_of(model_id, context, users)
