@@ -134,10 +134,11 @@ class Search:
             yield from self._elsewhere(best, allow, better, _FASTER * speed)
 
     def _meeting(self, best: Option, allow: Callable[[Job], bool]) -> Iterator[Option]:
-        """Options of another engine that are as fast as was asked where the best is not, and keep as much as it."""
+        """Options of another engine that keep as much and are as fast as was asked where the best is not, or noticeably
+        faster than it."""
         wish, speed = self.asked.min_tokens_per_s, best.figures.tokens_per_s
         if wish is not None and speed is not None and speed < wish:
-            yield from self._elsewhere(best, allow, best.kept.task - VISIBLE_POINTS, wish)
+            yield from self._elsewhere(best, allow, best.kept.task - VISIBLE_POINTS, min(wish, NOTICEABLE * speed))
 
     def _elsewhere(self, best: Option, allow: Callable[[Job], bool], kept: float, speed: float) -> Iterator[Option]:
         """Options of another engine that keep so much at the task and are so fast, with nothing against them."""
