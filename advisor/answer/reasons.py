@@ -65,8 +65,8 @@ def in_the_way(decided: Option, search: Search, machine_name: str) -> Iterator[M
             yield from (way.message for way in plan.ways_out if way.kind == "smaller batch")
         elif (raised := raised_limit(plan)) is not None:
             yield fact("raised_limit_would_do", mib=raised, level=plan.level)
-        elif fewer := [way.message for way in plan.ways_out if way.kind == "fewer users"]:
-            yield from fewer
+        elif plan.settings.users > 1 and (fewer := [way for way in plan.ways_out if way.kind == "fewer users"]):
+            yield from (way.message for way in fewer)
         elif plan.verdict != "tight":
             yield fact("ways_out_of_none")
         unknown = plan.devices and plan.host.capacity_bytes is None and plan.request.search
