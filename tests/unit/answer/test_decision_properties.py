@@ -36,6 +36,16 @@ ONCE_BROKEN = (
     "model=qwen3.5-2b&machine=custom&memory_gib=24&bandwidth_gb_s=900&host_memory_gib=64&context=2048&users=4",
     # A cache of 8 bits was not looked at where one of 16 had room, though it alone was fast enough to be good.
     "model=qwen2.5-32b-instruct&machine=rtx-3070-ti-laptop&gpus=3&context=1024&users=16&goal=quality",
+    # Of a card so full that no speed is said of it the status was better than that of whatever has more room.
+    "model=gemma-2-27b-it&machine=rtx-5050-laptop&gpus=3&context=1024&users=50&min_quality=97",
+    # Cards that differ were filled by their nominal bandwidths, the slower one first.
+    "model=apertus-70b-instruct-2509&machine=gtx-1080-ti&other_machine=rtx-4500-ada&host_memory_gib=128&context=8192"
+    "&users=2&min_tokens_per_s=3",
+    # Half the context led to the engine that people run for eight users, which was worse and slower.
+    "model=gemma-3-4b-it&machine=rx-9070-gre-12gb&host_memory_gib=16&context=65536&users=8&task=code",
+    # A wish that no engine reaches led to the slower one.
+    "model=aya-expanse-32b&machine=radeon-pro-w7800-32gb&gpus=2&host_memory_gib=128&context=4096&users=1"
+    "&min_quality=99.5&min_tokens_per_s=8",
 )
 
 
