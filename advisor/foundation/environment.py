@@ -6,9 +6,11 @@ They are read anew each time they are asked for. An empty one counts as not set,
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, ClassVar, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
@@ -271,10 +273,15 @@ def load_less() -> None:
     """For a process of one answer, before it loads anything: what its libraries would start for nothing.
 
     numpy's threads for large matrices, of which an answer has none, take a fifth of the time that it takes to load, and
-    more the more cores there are; pydantic would look for extensions in whatever else is installed.
+    more the more cores there are; so does what its functions say of themselves to whoever reads their documentation.
+    pydantic would look for extensions in whatever else is installed.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    for documentation in ("numpy._core._add_newdocs", "numpy._core._add_newdocs_scalars"):
+        sys.modules.setdefault(documentation, ModuleType(documentation))
+    extensions = ModuleType("pydantic.plugin._loader")
+    vars(extensions)["get_plugins"] = tuple
+    sys.modules.setdefault(extensions.__name__, extensions)
 
 
 _LANGUAGE = variable(Environment, "language")

@@ -64,10 +64,10 @@ def test_it_ends_with_its_status_and_all_it_said(
 def test_gguf_itself_has_the_same_constants(tmp_path: Path) -> None:
     text = """
 import sys
-from advisor.formats.gguf_levels import Type
+from advisor.formats.gguf_constants import GGUFValueType
 assert "gguf" not in sys.modules
 import gguf
 from gguf import constants
-assert gguf.GGMLQuantizationType is constants.GGMLQuantizationType is Type
+assert gguf.GGUFValueType is constants.GGUFValueType is GGUFValueType
 """
     assert asked(tmp_path, "-c", text).stderr == ""
