@@ -24,7 +24,7 @@ import typing_extensions
 
 _MADE_BY = "_create_fn"  # of Python 3.11 and 3.12; later ones make all methods of a class at once
 _TAKES = ("name", "args", "body", "globals", "locals", "return_type")
-_FEW = 40  # objects, in the time of which `__init__` is compiled
+_FEW = 50  # objects, in the time of which `__init__` is compiled
 
 
 def write_methods_late() -> None:
@@ -66,8 +66,10 @@ class _Filling:
         # What only passes through `__init__`, and what it does not take, is left to the one that is compiled.
         plain = len(known) == len(kind.__dataclass_fields__) and all(field.init for field in known)
         self._left = _FEW if plain else 0
-        self._fields = [(field.name, field.default, field.default_factory) for field in known]
+        self._names = dict.fromkeys(field.name for field in known)
         self._places = [field.name for field in known if not field.kw_only]
+        self._usual = [(field.name, field.default) for field in known if field.default is not MISSING]
+        self._made = [(field.name, field.default_factory) for field in known if field.default_factory is not MISSING]
         self._put = object.__setattr__ if kind.__dataclass_params__.frozen else setattr
         self._then = hasattr(kind, "__post_init__")
 
@@ -76,24 +78,20 @@ class _Filling:
         self._left -= 1
         if self._left < 0 or len(given) > len(self._places):
             return False
-        told = dict(zip(self._places, given, strict=False))
-        if told.keys() & named.keys():
+        values = dict(zip(self._places, given, strict=False))
+        if not values.keys().isdisjoint(named):
             return False
-        told.update(named)
-        values = {}
-        for name, default, factory in self._fields:
-            if name in told:
-                values[name] = told.pop(name)
-            elif default is not MISSING:
-                values[name] = default
-            elif factory is not MISSING:
-                values[name] = factory()
-            else:
-                return False
-        if told:
+        values.update(named)
+        if len(values) < len(self._names):
+            for name, usual in self._usual:
+                values.setdefault(name, usual)
+            for name, make in self._made:
+                if name not in values:
+                    values[name] = make()
+        if values.keys() != self._names.keys():
             return False
-        for name, value in values.items():
-            self._put(one, name, value)
+        for name in self._names:
+            self._put(one, name, values[name])
         if self._then:
             one.__post_init__()
         return True
