@@ -101,12 +101,16 @@ def load_less() -> None:
     """For a process of one answer, before it loads anything: what its libraries would start for nothing.
 
     numpy's threads for large matrices, of which an answer has none, take a fifth of the time that it takes to load, and
-    more the more cores there are; so does what its functions say of themselves to whoever reads their documentation.
-    pydantic would look for extensions in whatever else is installed, and describes its schemas to type checkers.
+    more the more cores there are; so does what its functions say of themselves to whoever reads their documentation,
+    and what it says to type checkers. pydantic would look for extensions in whatever else is installed, and describes
+    its schemas to type checkers.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    for documentation in ("numpy._core._add_newdocs", "numpy._core._add_newdocs_scalars"):
-        sys.modules.setdefault(documentation, ModuleType(documentation))
+    if "numpy" not in sys.modules:
+        for documentation in ("numpy._core._add_newdocs", "numpy._core._add_newdocs_scalars"):
+            sys.modules[documentation] = ModuleType(documentation)
+        for types in ("numpy._typing", "numpy.typing"):
+            vars(sys.modules.setdefault(types, ModuleType(types)))["__getattr__"] = _any_type
     extensions = ModuleType("pydantic.plugin._loader")
     vars(extensions)["get_plugins"] = tuple
     sys.modules.setdefault(extensions.__name__, extensions)
@@ -122,9 +126,19 @@ def load_less() -> None:
 
 
 class _Undescribed:
-    """In the place of a `TypedDict`: who calls it gets a dictionary, and its keys nobody reads."""
+    """In the place of a type that only type checkers read: of a `TypedDict` too, of which who calls it gets a plain
+    dictionary."""
 
     def __init_subclass__(cls, *, total: bool = True) -> None: ...
 
+    def __class_getitem__(cls, of: object) -> type:
+        return cls
+
     def __new__(cls, **values: Any) -> Any:
         return values
+
+
+def _any_type(name: str) -> type:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return _Undescribed

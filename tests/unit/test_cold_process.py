@@ -15,7 +15,11 @@ from advisor.report.asking import answer_plan
 ROOT = Path(__file__).resolve().parents[2]
 QUERY = "model=qwen3-8b&machine=rtx-4090"
 # What takes longer to load than a question to answer.
-HEAVY = ("pandas", "streamlit", "gguf", "yaml", "genai_prices", "huggingface_hub", "babel.messages", "babel.dates")
+HEAVY = (
+    *("pandas", "streamlit", "gguf", "gguf.constants", "yaml", "genai_prices", "huggingface_hub"),
+    *("babel.messages", "babel.dates", "importlib.metadata", "numpy._typing._array_like"),
+    *("advisor.foundation.environment", "advisor.models.blueprints.gemma"),
+)
 ASKED = """
 import atexit, sys
 atexit.register(lambda: print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr))
