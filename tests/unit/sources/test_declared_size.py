@@ -1,0 +1,168 @@
+"""What a checkpoint measures by its config alone, beside what repositories measure.
+
+Configs are written as the tools write them, with the layers that each publisher's repository is known to pack: NVIDIA's
+list every module, llm-compressor's leave modules out by name or expression.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor.answer.answer import answer
+from advisor.models.catalogue import catalogue
+from advisor.question.question import Question
+from advisor.sources.declared_size import declared_notes, declared_size
+from advisor.sources.module_patterns import is_understood, matches
+from advisor.words import say_all
+from tests.support.repositories import rows
+
+BLOCKS = "model.language_model.layers"
+FP8, NVFP4 = {"quant_algo": "FP8"}, {"quant_algo": "NVFP4", "group_size": 16}
+FOUR_BITS = {"num_bits": 4, "type": "int", "symmetric": False, "group_size": 32, "strategy": "group"}
+LLAMA = catalogue()["llama-3.1-8b-instruct"].model
+
+
+def modelopt(listed: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    section = {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION", "ignore": ["mtp*"]}
+    return {"quantization_config": {**section, "quantized_layers": listed}}
+
+
+def compressed(ignore: list[str]) -> dict[str, Any]:
+    group = {"targets": ["Linear"], "weights": FOUR_BITS, "format": "pack-quantized"}
+    section = {"quant_method": "compressed-tensors", "config_groups": {"group_0": group}, "ignore": ignore}
+    return {"quantization_config": section}
+
+
+def qwen_by_nvidia(shape: str, feed_forward: tuple[str, ...]) -> dict[str, Any]:
+    listed = {"lm_head": NVFP4}
+    for number in range(len(catalogue()[shape].model.layers)):
+        listed |= {f"{BLOCKS}.{number}.mlp.{module}": NVFP4 for module in feed_forward}
+        listed |= {f"{BLOCKS}.{number}.self_attn.{part}_proj": FP8 for part in "qkvo"}
+        listed |= {f"{BLOCKS}.{number}.linear_attn.{part}": FP8 for part in ("in_proj_qkv", "in_proj_z", "out_proj")}
+    return modelopt(listed)
+
+
+def kimi_by_nvidia() -> dict[str, Any]:
+    blocks, listed = "language_model.model.layers", {}
+    for number in range(len(catalogue()["kimi-k3"].model.layers)):
+        listed[f"{blocks}.{number}.block_sparse_moe.experts"] = NVFP4
+        listed[f"{blocks}.{number}.self_attn"] = FP8
+    return modelopt(listed)
+
+
+def repositories() -> Iterator[tuple[str, dict[str, Any]]]:
+    dense, routed = ("gate_proj", "up_proj", "down_proj"), ("experts", "shared_expert")
+    yield "nvidia/Qwen3.8-27B-NVFP4", qwen_by_nvidia("qwen3.8-27b", dense)
+    yield "nvidia/Qwen3.6-35B-A3B-NVFP4", qwen_by_nvidia("qwen3.6-35b-a3b", routed)
+    yield "nvidia/Kimi-K3-NVFP4", kimi_by_nvidia()
+    beside = ["lm_head", "re:.*visual.*", "re:^mtp.*"]
+    yield "cyankiwi/Qwen3.8-27B-AWQ-BF16-INT4", compressed([*beside, "re:.*linear_attn.*"])
+    first = f"{BLOCKS}.0.linear_attn.out_proj"
+    yield "cyankiwi/Qwen3.8-27B-AWQ-INT4", compressed([*beside, r"re:.*in_proj_(a|b)$", first])
+    small = [f"{BLOCKS}.{number}.linear_attn.in_proj_{part}" for number in range(64) for part in "ab"]
+    fp8 = {"quant_method": "fp8", "weight_block_size": [128, 128], "modules_to_not_convert": ["lm_head", *small]}
+    yield "Qwen/Qwen3.8-27B-FP8", {"quantization_config": fp8}
+    mlx = {"bits": 4, "group_size": 64}
+    yield "mlx-community/Qwen3.8-27B-4bit", {"quantization": mlx, "quantization_config": mlx}
+
+
+@pytest.mark.parametrize(
+    ("repository", "config"), tuple(repositories()), ids=lambda one: one if isinstance(one, str) else ""
+)
+def test_a_config_tells_what_its_repository_measures(repository: str, config: dict[str, Any]) -> None:
+    """Within half a percent, tokenizer and headers being in the files as well."""
+    (row,) = (row for row in rows() if row.repo == repository and row.counted == "bytes")
+    size = declared_size(catalogue()[row.shape].model, config)
+    assert size is not None
+    assert size.all_bytes == pytest.approx(row.value, rel=0.005)
+
+
+def test_what_is_left_out_is_counted_in_16_bit() -> None:
+    """compressed-tensors takes a listed module for that one, the others for what is inside too."""
+    layer = LLAMA.layers[0]
+    mlp = 3 * LLAMA.width * layer.feed_forward.inner  # type: ignore[union-attr]
+    every = declared_size(LLAMA, compressed(["lm_head"]))
+    same = declared_size(LLAMA, compressed(["lm_head", "model.layers.3.mlp"]))
+    fewer = declared_size(LLAMA, compressed(["lm_head", r"re:model\.layers\.3\.mlp\..*"]))
+    assert every is not None
+    assert same == every
+    assert fewer is not None
+    assert fewer.tensor_bytes - every.tensor_bytes == pytest.approx(mlp * (2 - 37 / 64), rel=1e-4)
+    bnb = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+    whole, part = (
+        declared_size(LLAMA, {"quantization_config": {**bnb, "llm_int8_skip_modules": skipped}})
+        for skipped in (["lm_head"], ["lm_head", "model.layers.3.mlp"])
+    )
+    assert whole is not None
+    assert part is not None
+    assert part.tensor_bytes - whole.tensor_bytes == pytest.approx(mlp * 1.484, rel=1e-3)
+    assert dict(part.shares)["16 bit"] == pytest.approx(mlp / 6.98e9, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "meant"),
+    [
+        ("re:.*linear_attn.*", "model.layers.0.linear_attn.out_proj", True),
+        ("re:^mtp.*", "mtp.layers.0.mlp.up_proj", True),
+        ("re:^mtp.*", "model.mtp.up_proj", False),
+        (r"re:.*mlp\.gate$", "model.layers.1.mlp.gate", True),
+        (r"re:.*mlp\.gate$", "model.layers.1.mlp.gate_proj", False),
+        (r"re:.*layers\.(0|1|23)\..*", "model.layers.23.mlp", True),
+        (r"re:model\.layers\.\d+\.self_attn.*", "model.layers.7.self_attn.q_proj", True),
+        ("mtp*", "mtp.layers.0", True),
+        ("*.q_proj", "a.q_proj", True),
+        ("*.q_proj", "a.q_proj.x", False),
+        ("lm_head", "model.lm_head", False),
+    ],
+)
+def test_patterns_mean_what_they_mean_to_the_tools(pattern: str, name: str, meant: bool) -> None:
+    assert is_understood(pattern)
+    assert matches(pattern, name) is meant
+
+
+@pytest.mark.parametrize("pattern", ["re:(a+)+$", "re:(a|aa)*b", "re:[", "re:" + "a?" * 200, "re:a*a*a*a*b", "re:(.*"])
+def test_an_expression_that_could_take_for_ever_is_not_looked_for(pattern: str) -> None:
+    began = time.process_time()
+    assert not is_understood(pattern)
+    assert "does not tell which layers" in say_all(declared_notes(LLAMA, compressed([pattern])))[0]
+    assert time.process_time() - began < 1
+
+
+def test_groups_that_list_their_modules_pack_nothing_else() -> None:
+    floats = {"group_0": ({"num_bits": 8, "type": "float"}, "self_attn"), "group_1": (FOUR_BITS, "mlp")}
+    groups = {
+        name: {"targets": [f"model.layers.{number}.{module}" for number in range(16)], "weights": weights}
+        for name, (weights, module) in floats.items()
+    }
+    for method in ("modelopt", "compressed-tensors"):
+        section = {"quant_method": method, "quant_algo": "MIXED_PRECISION", "config_groups": groups, "ignore": []}
+        size = declared_size(LLAMA, {"quantization_config": section})
+        assert size is not None
+        assert [name for name, _ in size.shares] == ["16 bit", "W4A16-asym-g32", "FP8-W8A16"]
+        assert size.shares[0][1] == pytest.approx(0.5)
+
+
+def test_many_modules_are_looked_up_quickly() -> None:
+    names = [f"model.layers.{number}.mlp.experts.{expert}" for number in range(100) for expert in range(200)]
+    began = time.process_time()
+    assert declared_size(LLAMA, compressed(names)) is not None
+    assert declared_size(LLAMA, compressed([f"re:.*{name}" for name in names])) is None
+    assert time.process_time() - began < 2
+
+
+def test_what_a_config_cannot_tell_is_said(tmp_path: Path) -> None:
+    for section, told in (
+        ({"quant_method": "exl2", "bits": 4.5}, "does not tell which layers are kept in 16 bit"),
+        ({"quant_method": "awq", "bits": 4, "group_size": 128}, "100 % as AWQ-W4A16-g128: such files measure 5.7 GB"),
+    ):
+        path = tmp_path / f"{section['quant_method']}.json"
+        path.write_text(json.dumps({**catalogue()["llama-3.1-8b-instruct"].config, "quantization_config": section}))
+        question = Question.from_values({"model": str(path), "machine": "rtx-4090", "level": "Q4_K_M"})
+        assert any(told in note for note in say_all(answer(question, allow_local=True).notes))
+    assert declared_notes(LLAMA, catalogue()["llama-3.1-8b-instruct"].config) == ()
