@@ -12,7 +12,8 @@ from typing import Any
 from advisor.models.catalogue import catalogue
 
 BLOCKS = "model.language_model.layers"
-FP8, NVFP4 = {"quant_algo": "FP8"}, {"quant_algo": "NVFP4", "group_size": 16}
+FP8: dict[str, Any] = {"quant_algo": "FP8"}
+NVFP4: dict[str, Any] = {"quant_algo": "NVFP4", "group_size": 16}
 FOUR_BITS = {"num_bits": 4, "type": "int", "symmetric": False, "group_size": 32, "strategy": "group"}
 
 

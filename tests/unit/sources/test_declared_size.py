@@ -106,10 +106,11 @@ def test_many_modules_are_looked_up_quickly() -> None:
 
 
 def test_what_a_config_cannot_tell_is_said(tmp_path: Path) -> None:
-    for section, told in (
+    sections: list[tuple[dict[str, Any], str]] = [
         ({"quant_method": "exl2", "bits": 4.5}, "does not tell which layers are kept in 16 bit"),
         ({"quant_method": "awq", "bits": 4, "group_size": 128}, "100 % as AWQ-W4A16-g128: such files measure 5.7 GB"),
-    ):
+    ]
+    for section, told in sections:
         path = tmp_path / f"{section['quant_method']}.json"
         path.write_text(json.dumps({**catalogue()["llama-3.1-8b-instruct"].config, "quantization_config": section}))
         question = Question.from_values({"model": str(path), "machine": "rtx-4090", "level": "Q4_K_M"})
