@@ -24,8 +24,6 @@ from advisor.sources.quantization_config import declared
 _BYTES_16_BIT = 2
 _PLAIN = find_safetensors_level("BF16-safetensors")
 _WITHOUT_DRAFT = (Scheme.MLX, Scheme.NF4, Scheme.LLM_INT8)  # whose writers drop the layers that draft
-# Of these the config lists only what is otherwise than their writers do it; of the others every Linear layer.
-_AS_WRITERS_DO = (Scheme.GPTQ, Scheme.AWQ, *_WITHOUT_DRAFT)
 _SIDE = 4096  # of a matrix by which packed bytes of a weight are told
 _LINEAR = frozenset({Kind.LINEAR, Kind.EXPERT, Kind.OUTER, Kind.SMALL, Kind.ROUTER, Kind.HEAD})
 _BEFORE_A_BLOCK = (
@@ -131,9 +129,9 @@ def _packing(model: Model, weight: Weight, told: DeclaredModules, names: tuple[s
     packing = told.packing_of(names)
     if packing is None or (level := _level(packing)) is None:
         return None
-    if level.scheme in _AS_WRITERS_DO:
-        return packing if level_of(weight, level, model.wiring) is not None else None
-    return packing if weight.kind in _LINEAR else None
+    if told.every_linear:
+        return packing if weight.kind in _LINEAR else None
+    return packing if level_of(weight, level, model.wiring) is not None else None
 
 
 def _level(packing: Packing) -> SafetensorsLevel | None:

@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from advisor.answer.answer import answer
+from advisor.formats.safetensors_levels import find_safetensors_level
+from advisor.formats.safetensors_sizes import size_safetensors_level
+from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.sources.declared_size import declared_notes, declared_size
@@ -90,11 +95,45 @@ def test_groups_that_list_their_modules_pack_nothing_else() -> None:
         for name, (weights, module) in floats.items()
     }
     for method in ("modelopt", "compressed-tensors"):
-        section = {"quant_method": method, "quant_algo": "MIXED_PRECISION", "config_groups": groups, "ignore": []}
+        section: dict[str, Any] = {"quant_method": method, "quant_algo": "MIXED_PRECISION", "config_groups": groups}
         size = declared_size(LLAMA, {"quantization_config": section})
         assert size is not None
         assert [name for name, _ in size.shares] == ["16 bit", "W4A16-asym-g32", "FP8-W8A16"]
         assert size.shares[0][1] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"quant_method": "gptq", "dynamic": {r"+:.*\.self_attn\..*": {"bits": 8}, r"-:.*\.down_proj": {}}},
+        {
+            "quant_method": "auto-round",
+            "extra_config": {
+                f"model.layers.{number}.{module}": {"bits": bits}
+                for number in range(32)
+                for module, bits in (("self_attn", 8), ("mlp.down_proj", 16))
+            },
+        },
+    ],
+)
+def test_modules_of_other_bits_are_counted_as_they_are(section: dict[str, Any]) -> None:
+    size = declared_size(LLAMA, {"quantization_config": {"bits": 4, "group_size": 128, **section}})
+    assert size is not None
+    down, attention = 14_336 * 4_096, 4_096 * (2 * 4_096 + 2 * 1_024)
+    each = 3 * down + attention
+    shares = dict(size.shares)
+    assert shares["16 bit"] == pytest.approx(down / each)
+    (eight,) = (share for name, share in shares.items() if "W8A16" in name)
+    assert eight == pytest.approx(attention / each)
+
+
+def test_what_is_left_out_by_every_writer_stays_in_16_bit_without_a_list() -> None:
+    """DeepSeek's own config names no module; routers and output head are not packed all the same."""
+    entry = catalogue()["deepseek-v3"]
+    size = declared_size(entry.model, {"quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}})
+    assert size is not None
+    level = size_safetensors_level(entry.model, find_safetensors_level("FP8-block128"))
+    assert size.tensor_bytes == level.tensor_bytes
 
 
 def test_many_modules_are_looked_up_quickly() -> None:
@@ -116,3 +155,36 @@ def test_what_a_config_cannot_tell_is_said(tmp_path: Path) -> None:
         question = Question.from_values({"model": str(path), "machine": "rtx-4090", "level": "Q4_K_M"})
         assert any(told in note for note in say_all(answer(question, allow_local=True).notes))
     assert declared_notes(LLAMA, catalogue()["llama-3.1-8b-instruct"].config) == ()
+
+
+_METHODS = st.sampled_from(
+    ["gptq", "awq", "auto-round", "bitsandbytes", "fp8", "modelopt", "compressed-tensors", "", "quark"]
+)
+_TEXTS = st.sampled_from(
+    ["Linear", "lm_head", "re:.*mlp.*", "re:(", "*", "model.layers.0.mlp", "NVFP4", "FP8", "float", ""]
+)
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 300) | st.floats() | _TEXTS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["weights", "targets", "bits", "num_bits", "type", "group_size", "quant_algo", "a.b"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+_KEYS = ["bits", "group_size", "config_groups", "ignore", "dynamic", "extra_config", "quantized_layers", "quant_algo"]
+_KEYS += ["modules_to_not_convert", "load_in_4bit", "weight_block_size", "llm_int8_skip_modules", "format"]
+
+
+@given(_METHODS, st.dictionaries(st.sampled_from(_KEYS), _ANY, max_size=6), st.booleans())
+def test_whatever_a_config_holds_is_answered(method: str, section: dict[str, Any], of_mlx: bool) -> None:
+    """An upload may hold anything; what is not understood is said not to tell, or to be nothing."""
+    config = {"quantization": section} if of_mlx else {"quantization_config": {"quant_method": method, **section}}
+    try:
+        notes = say_all(declared_notes(LLAMA, config))
+    except InputError:
+        return
+    assert all(note.startswith("Its config describes packed weights") for note in notes)
