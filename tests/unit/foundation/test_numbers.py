@@ -10,7 +10,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 import advisor
-from advisor.foundation.numbers import apart, approx, bare, differ, exact, percent, rough, rounded, span
+from advisor.foundation.numbers import apart, approx, bare, differ, exact, money, percent, rough, rounded, span
 from advisor.foundation.ranges import Range
 
 anything = st.floats(-1e18, 1e18).filter(lambda value: value == 0 or abs(value) > 1e-300)
@@ -113,3 +113,8 @@ def test_nothing_is_written_with_an_exponent_of_python() -> None:
         if written.search(line)
     ]
     assert wrong == []
+
+
+def test_ten_cents_read_alike_before_and_after_rounding() -> None:
+    """A card said "0.05 to 0.1" where the report said "0.05 to 0.10" of the same month."""
+    assert [money(amount) for amount in (0.0999, 0.09996, 0.1, 0.104)] == ["0.0999", "0.10", "0.10", "0.10"]
