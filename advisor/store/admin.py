@@ -21,7 +21,7 @@ from advisor.foundation.environment import QUOTAS, environment
 from advisor.foundation.errors import InputError
 from advisor.store.migrate import NEWEST
 from advisor.store.store import EMPTIED, MOST_PER_OWNER, Store
-from advisor.store.tables import UtcDateTime, metadata, snapshots
+from advisor.store.tables import KEPT, UtcDateTime, snapshots
 
 _FORMAT = "llm-fit-advisor-backup"
 _AT_ONCE = 200
@@ -109,14 +109,14 @@ def usage(store: Store, most: int = 10) -> dict[str, Any]:
 
 
 def back_up(store: Store, path: Path) -> int:
-    """Write all rows of all tables as they are at one moment; how many. Raises InputError where there is a file."""
+    """Write all that is kept, as it is at one moment; how many rows. Raises InputError where there is a file."""
     try:
         with path.open("xb") as raw, gzip.open(raw, "wt", encoding="utf-8") as file, store.reading() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             _line(file, {"format": _FORMAT, "schema": NEWEST})
             written = 0
-            for table in metadata.sorted_tables:
+            for table in KEPT:
                 for row in connection.execution_options(yield_per=_AT_ONCE).execute(select(table)):
                     _line(file, {"table": table.name, "row": _as_json(table, row)})
                     written += 1
@@ -131,7 +131,7 @@ def back_up(store: Store, path: Path) -> int:
 
 def restore(store: Store, path: Path) -> int:
     """Put all rows of a backup into an empty database, all or none; how many. Raises InputError."""
-    tables = {table.name: table for table in metadata.sorted_tables}
+    tables = {table.name: table for table in KEPT}
     with store.writing() as connection:
         if any(connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables.values()):
             raise InputError("The database holds something already: a backup goes into an empty one only.")
