@@ -1,4 +1,4 @@
-"""Replicas on one PostgreSQL give a visitor one share, whichever of them is asked; without it each counts for itself."""
+"""Replicas on one PostgreSQL give a visitor one share, whichever is asked; without it each counts for itself."""
 
 from __future__ import annotations
 
