@@ -21,7 +21,7 @@ from advisor.foundation.environment import QUOTAS, environment
 from advisor.foundation.errors import InputError
 from advisor.store.migrate import NEWEST
 from advisor.store.store import EMPTIED, MOST_PER_OWNER, Store
-from advisor.store.tables import KEPT, UtcDateTime, snapshots
+from advisor.store.tables import KEPT, UtcDateTime, runs, snapshots
 
 _FORMAT = "llm-fit-advisor-backup"
 _AT_ONCE = 200
@@ -106,6 +106,42 @@ def usage(store: Store, most: int = 10) -> dict[str, Any]:
         "an_hour_of_a_user": {name: allowed.quotas[name] for name in QUOTAS},
         "largest_owners": owners,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who froze something that works, or had a run. `name` is the beginning of a hash where nobody logs in."""
+
+    name: str
+    frozen: int
+    bytes: int
+    runs: int
+    last: datetime
+
+
+def users(store: Store) -> tuple[User, ...]:
+    """Everybody of whom anything is kept, who was here last first; raises StoreUnavailable."""
+    size = func.coalesce(func.sum(_size()), 0).label("size")
+    parts = func.count().label("number"), func.max(snapshots.c.maker).label("maker")
+    frozen = select(snapshots.c.owner_hash, *parts, size, func.max(snapshots.c.created_at).label("last"))
+    frozen = frozen.where(_alive()).group_by(snapshots.c.owner_hash)
+    had = select(runs.c.owner_hash, func.count().label("number"), func.max(runs.c.created_at).label("last"))
+    with store.reading() as connection:
+        froze = {row.owner_hash: row for row in connection.execute(frozen)}
+        ran = {row.owner_hash: row for row in connection.execute(had.group_by(runs.c.owner_hash))}
+    found = []
+    for owner in froze.keys() | ran.keys():
+        kept, run = froze.get(owner), ran.get(owner)
+        found.append(
+            User(
+                name=(kept.maker if kept is not None else "") or owner[:12],
+                frozen=0 if kept is None else kept.number,
+                bytes=0 if kept is None else int(kept.size),
+                runs=0 if run is None else run.number,
+                last=max(row.last for row in (kept, run) if row is not None),
+            )
+        )
+    return tuple(sorted(found, key=lambda user: (user.last, user.name), reverse=True))
 
 
 def back_up(store: Store, path: Path) -> int:
