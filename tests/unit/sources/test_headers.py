@@ -164,6 +164,7 @@ def tensor(
         (entry("k", 9, struct.pack("<IQ", 8, 5)), "cut off"),
         (entry("k", 9, struct.pack("<IQQ", 8, 1, 1 << 50) + bytes(99)), "an entry of 'k'"),
         (entry("k", 9, struct.pack("<IQ", 9, 1) + bytes(99)), "list of lists"),
+        (entry("k" * 99, 9, struct.pack("<IQ", 9, 1) + bytes(99)), f"'{'k' * 80}' is a list of lists"),
         (entry("k", 9, struct.pack("<IQ", 10, 1 << 21)), "cut off"),
         (entry("general.alignment", 4, struct.pack("<I", 0)), "power of two"),
         (entry("general.alignment", 4, struct.pack("<I", 48)), "power of two"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,6 +180,18 @@ def test_the_runtime_that_loads_them_is_named(tmp_path: Path) -> None:
     assert found.file.level == "IQ4_KSS"
     assert found.file.sized().data_bytes == sum(tensor.bytes for tensor in parse(head).tensors)
     assert any("type IQ4_KSS, which only ik_llama.cpp loads" in note for note in say_all(found.notes))
+
+
+def test_of_many_types_of_other_runtimes_four_are_named(tmp_path: Path) -> None:
+    kinds = itertools.cycle([OtherType[f"IQ{bits}_K"] for bits in range(2, 7)])
+    tensors: list[Any] = [
+        (name, shape, next(kinds) if kind is Type.Q4_K else kind)
+        for name, shape, kind in tensors_at(catalogue()[LLAMA].model, "Q4_K_M")
+    ]
+    head = gguf_header(gguf_metadata()[LLAMA], tensors)
+    found = local(sparse(tmp_path / "m.gguf", head, parse(head).promised_bytes))
+    (note,) = (note for note in say_all(found.notes) if "which only ik_llama.cpp loads" in note)
+    assert note.count("IQ") == 4
 
 
 @pytest.mark.parametrize("name", ["IQ4_KS", "IQ4_KSS", "IQ2_KT", "IQ5_K", "IQ2_KL", "Q4_0_4_4", "Q4_0_8_8"])
