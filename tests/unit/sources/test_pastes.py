@@ -270,6 +270,25 @@ def test_logs_of_servers() -> None:
     assert run.conditions["prompt_tokens"] == 1024
 
 
+def test_all_that_ollama_says_of_one_model_is_read_and_of_a_card_nothing_is_said_of_the_host() -> None:
+    host = 'time=x level=INFO source=server.go:1 msg="system memory" total="62.7 GiB" free="50.0 GiB" free_swap="0 B"\n'
+    card = 'time=x level=INFO source=server.go:1 msg="gpu memory" id=GPU-1 total="24.0 GiB" available="23.0 GiB"\n'
+    expected = {
+        "library": "cuda", "layers": [20, 33], "available_gib": [7.1], "required_gib": 9.0, "partial_gib": 6.9,
+        "weights_gib": 7.5, "kv_mib": 512.0,
+    }  # fmt: skip
+    assert told(OLLAMA) == told(card + OLLAMA) == expected
+    assert told(card + host + OLLAMA) == told(host + card + OLLAMA) == expected | {"ram_gib": 62.7}
+    whole = OLLAMA.replace("6.9 GiB", "9.0 GiB").replace("512.0 MiB", "2.0 GiB")
+    whole = whole.replace("7.1 GiB", "512.0 MiB 512.0 KiB")
+    assert told(whole) == {name: value for name, value in expected.items() if name not in ("partial_gib", "kv_mib")} | {
+        "kv_gib": 2.0, "available_gib": [0.5, 0.0005],
+    }  # fmt: skip
+    for nothing in (host, OLLAMA.replace("layers.model=33 ", "")):
+        with pytest.raises(InputError, match="Nothing in this text is known"):
+            read_paste(nothing)
+
+
 def test_rows_of_evidence_are_rows_of_the_table() -> None:
     with Path("data/speed_measurements.csv").open(encoding="utf-8", newline="") as file:
         columns = next(csv.reader(file))
