@@ -7,7 +7,7 @@ condition or a number into its neighbour. What survives is printed with its line
 the program then does the same (a bound that is never met, a number of threads).
 
 First all tests of the room run once, which tells the lines that each runs (`touched_lines.py`); FILE keeps it. For a
-fault the quickest tests of its line run, and where they notice nothing, all of them: some seconds of a core each.
+fault the quickest tests of its line run, and where they notice nothing, all of the room: some seconds of a core each.
 """
 
 from __future__ import annotations
@@ -145,15 +145,14 @@ def statement(fault: Fault) -> tuple[int, int]:
 
 
 def noticed(folder: Path, fault: Fault, known: dict[str, Any], room: str) -> bool:
-    tests = tests_of(fault, known)
-    spent, first = 0.0, 0
-    for test in tests:
+    """Whether the quickest tests of its line fail, or any of the room: what is kept hides who else needs a line."""
+    quick, spent = [], 0.0
+    for test in tests_of(fault, known):
         spent += known["took"][test]
-        first += spent <= _FIRST_S
-    quick, others = tests[: max(first, 1)], tests[max(first, 1) :]
-    if not tests:
-        return notices(folder, _TESTS[room])
-    return notices(folder, quick) or (bool(others) and notices(folder, others))
+        if quick and spent > _FIRST_S:
+            break
+        quick.append(test)
+    return (bool(quick) and notices(folder, quick)) or notices(folder, _TESTS[room])
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import struct
 import tracemalloc
 from dataclasses import replace
@@ -322,6 +323,20 @@ def test_a_broken_safetensors_header_is_one_sentence(content: bytes, message: st
     with pytest.raises(InputError, match=message) as caught:
         checkpoint(content)
     assert "\n" not in str(caught.value)
+
+
+def test_the_largest_tensor_and_the_most_dimensions_are_read_and_no_more() -> None:
+    """What one header may promise is bounded, whatever is multiplied from it later."""
+
+    def read(shape: list[int], bits: int = 16) -> tuple[CheckpointTensor, ...]:
+        entry = {"dtype": "F16", "shape": shape, "data_offsets": [0, math.prod(shape) * bits // 8]}
+        return checkpoint(with_header({"a": entry}))
+
+    for largest in ([1 << 22, 1 << 22], [1] * 8):
+        assert read(largest)[0].shape == tuple(largest)
+    for too_large in ([1 << 22, (1 << 22) + 1], [1] * 9):
+        with pytest.raises(InputError, match="impossible shape"):
+            read(too_large)
 
 
 GGUF_SEED = gguf_header(
