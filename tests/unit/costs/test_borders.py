@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from advisor.costs import draws, own, price_rows
 from advisor.costs.inputs import CostInputs, Load
-from advisor.costs.money import Converter, UsedPrice
+from advisor.costs.money import Converter, UsedPrice, per_million
 from advisor.costs.price_rows import Residency
 from advisor.costs.price_tables import RESALE_KINDS, resale_values
 from advisor.costs.resale import value_after
@@ -175,3 +175,17 @@ def test_a_price_is_more_than_nothing_and_less_than_a_million() -> None:
     for wrong in ("0", "-1", "1000000", "nan", "inf"):
         with pytest.raises(ValidationError):
             price.validate_python(wrong)
+
+
+@pytest.mark.parametrize(
+    ("cost", "tokens", "each"),
+    [
+        ("1", 1_000_000, "1.00"),
+        ("0.9999", 1_000_000, "0.9999"),
+        ("1.005", 1_000_000, "1.01"),
+        ("0.99995", 1_000_000, "1.0000"),
+        ("3", 2_000_000, "1.50"),
+    ],
+)
+def test_a_million_tokens_are_priced_to_the_cent_from_one_on(cost: str, tokens: int, each: str) -> None:
+    assert str(per_million(Decimal(cost), tokens)) == each

@@ -22,6 +22,7 @@ from advisor.answer.beside_measured import beside, evidence_rows
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question
 from advisor.report.paste_output import evidence_csv, paste_document, paste_table
+from advisor.sources.pastes import llama_bench
 from advisor.sources.pastes.described_machine import pasted_machine
 from advisor.sources.pastes.measured import level_of, pasted_runs
 from advisor.sources.pastes.read import read_paste
@@ -223,6 +224,20 @@ def test_bench_in_every_format_is_the_same_measurement() -> None:
         assert (run.date, run.file_gib) == ("2026-09-01", 4.68)
 
 
+def test_the_size_of_a_model_is_gib_whatever_it_is_printed_in() -> None:
+    for size, gib in (("4.68 GiB", 4.68), ("512.00 MiB", 0.5), ("1.50GiB", 1.5)):
+        (run,) = pasted_runs(read_paste(BENCH.replace("4.68 GiB", size)))
+        assert run.file_gib == gib
+
+
+def test_so_many_rows_of_a_table_are_read_and_no_more() -> None:
+    columns = {**ROW, "n_prompt": 1}
+    most = llama_bench._MOST_ROWS
+    for rows in (most, most + 3):
+        text = "\n".join(",".join(f'"{value}"' for value in row) for row in (columns, *[columns.values()] * rows))
+        assert len(llama_bench._columns(text.splitlines())) == most
+
+
 def test_words_for_levels() -> None:
     assert level_of("Q4_K - Medium") == "Q4_K_M"
     assert level_of("Q3_K - Large") == "Q3_K_L"
@@ -256,6 +271,22 @@ def test_a_log_says_what_memory_was_taken() -> None:
     assert rows["kv_cache"].inside
     assert rows["weights"].inside
     assert told(LOG)["offloaded"] == [37, 37]
+
+
+def test_a_cache_is_what_the_log_sums_up_else_the_sum_of_its_parts() -> None:
+    parts, whole = LOG.splitlines(), [line for line in LOG.splitlines() if "llama_kv_cache: size" not in line]
+    for line in (r"CUDA0 KV buffer size =  1152", r"CUDA0 KV buffer size =  1000"):
+        assert told("\n".join(parts).replace("CUDA0 KV buffer size =  1152", line))["kv_mib"] == 1152
+    assert told("\n".join(whole))["kv_mib"] == 1152
+    assert "kv_mib" not in told("\n".join(line for line in whole if "KV buffer" not in line))
+
+
+def test_the_context_of_a_log_is_shared_by_its_sequences() -> None:
+    for text, context in ((LOG, 8192), (LOG.replace("1/1 seqs", "4/4 seqs"), 2048)):
+        (run,) = pasted_runs(read_paste(text))
+        assert run.conditions["context"] == context
+    (run,) = pasted_runs(read_paste("\n".join(line for line in LOG.splitlines() if "n_ctx" not in line)))
+    assert "context" not in run.conditions
 
 
 def test_logs_of_servers() -> None:
