@@ -231,3 +231,13 @@ def test_other_models_are_named_for_what_they_are(architecture: str | None, tens
     metadata = {} if architecture is None else {"general.architecture": architecture}
     with pytest.raises(InputError, match=f"holds {what}.*, not a language model"):
         model_of(parse(gguf_header(metadata, [(tensor, (32, 8), Type.F16)])))
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_of_a_long_name_of_an_architecture_the_beginning_is_said(bare: bool) -> None:
+    name = "z" * 60
+    metadata = {key.replace("llama.", f"{name}."): value for key, value in gguf_metadata()[LLAMA].items()}
+    if bare:
+        metadata = {key: value for key, value in metadata.items() if not key.startswith(name)}
+    head = gguf_header(metadata | {"general.architecture": name}, tensors_at(catalogue()[LLAMA].model, "Q4_K_M"))
+    assert f"Architecture '{'z' * 40}' is not known" in say(model_of(parse(head)).note)
