@@ -90,13 +90,15 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
     grid = grid_of(inputs.power)
     if grid is not None and used is not None:
         label = fact("figure_grid", place=grid.country, year=grid.year)
-        prices.append(converter.listed("figure", label, grid.g_per_kwh, as_it_is("g per kWh"), "", grid.seen))
+        prices.append(
+            converter.listed("figure", label, grid.g_per_kwh, fact("unit_listed", unit="g per kWh"), "", grid.seen)
+        )
     prices += resale_figures(machine, inputs, converter)
     prices += _figure_prices(machine, system, inputs, converter)
     prices += figures_used(inputs, converter)
     if system.hosts > 1 or any(bill.units(inputs.load.tokens_per_month) > 1 for _, bill in bills):
         network = figures()["network"]
-        prices.append(_figure(converter, network, fact("figure_network"), as_it_is(network.unit), ""))
+        prices.append(_figure(converter, network, fact("figure_network"), fact("unit_listed", unit=network.unit), ""))
     bought = system.sets * machine.count
     what = f"{bought} x {machine.name}" if bought > 1 else machine.name
     return (
@@ -284,7 +286,7 @@ def _figure_prices(machine: Machine, system: System, inputs: CostInputs, convert
             ("card_power_reading", fact("figure_reading")),
             (loaded, fact("figure_loaded")),
         ):
-            found.append(_figure(converter, figures()[name], label, as_it_is(figures()[name].unit), ""))
+            found.append(_figure(converter, figures()[name], label, fact("unit_listed", unit=figures()[name].unit), ""))
     return found
 
 

@@ -53,10 +53,18 @@ def bare(value: float) -> str:
 
 
 def money(amount: float | Decimal) -> str:
-    """An amount in a sentence: whole from ten on, cents below, what is less than that as a number: "1,276", "8.06"."""
+    """An amount in a sentence: whole from ten on, cents below, less than ten with two digits: "1,276", "8.06", "0.023"."""
     return (
-        f"{amount:,.0f}" if amount >= 10 else f"{amount:.2f}" if amount >= 0.1 or not amount else approx(float(amount))
+        f"{amount:,.0f}" if amount >= 10 else f"{amount:.2f}" if amount >= 0.1 or not amount else rough(float(amount))
     )
+
+
+def price(amount: float | Decimal) -> str:
+    """A price by the unit, as lists have it: whole from ten on, below with two decimals at least: "1,207", "0.145"."""
+    if amount >= 10:
+        return f"{amount:,.0f}"
+    whole, _, decimals = approx(float(amount)).partition(".")
+    return f"{whole}.{decimals:0<2}"
 
 
 def span(values: Span, write: Callable[[Any], str] = approx) -> str:

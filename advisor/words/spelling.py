@@ -6,7 +6,7 @@ Catalogues are written with plain spaces and, in German, as Germany spells.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from babel.core import Locale
 
@@ -33,6 +33,19 @@ def spelled(text: str, locale: Locale) -> str:
     if locale.language == "de" and locale.territory == "CH":
         text = text.replace("ß", "ss").replace("„", "«").replace("“", "»")
     return _SIGN.sub(_SPACE, text)
+
+
+@lru_cache(maxsize=256)
+def country(name: str, locale: Locale) -> str:
+    """A country, or one and a part of it ("United States - Ohio"), as the locale calls it; another name stays."""
+    whole, _, part = name.partition(" - ")
+    code = _codes().get(whole) if locale.language != "en" else None
+    return name if code is None else ", ".join(filter(None, (str(locale.territories[code]), part)))
+
+
+@cache
+def _codes() -> dict[str, str]:
+    return {str(name): code for code, name in Locale("en").territories.items()}
 
 
 def before_unit(locale: Locale) -> str:
