@@ -238,7 +238,8 @@ def _look_again(found: Recommendation, has_changes: bool) -> str:
             days=OLD_AFTER_DAYS,
         )
     return told(
-        "Look again on {day}, when the oldest price that the decision hangs on ({price}, of {seen}) is {days} days old.",
+        "Look again on {day}, when the oldest price that the decision hangs on ({price}, of {seen}) is {days} days "
+        "old.",
         day=written_day(due),
         price=label,
         seen=seen,

@@ -52,7 +52,8 @@ def busiest(peak: Peak | None) -> str:
     waits = "hardly any request waits"
     if peak.waiting >= _HARDLY_ANY:
         waits = f"{100 * peak.waiting:.0f} % of the requests wait, {rough(peak.wait_s)} s on average over all"
-    return f"{busy} {100 * peak.full:.0f} % full with up to {plural(peak.machines * peak.places, 'request')} at once; {waits}."
+    most = plural(peak.machines * peak.places, "request")
+    return f"{busy} {100 * peak.full:.0f} % full with up to {most} at once; {waits}."
 
 
 def rates(costs: Costs) -> str:

@@ -210,7 +210,7 @@ def test_the_busiest_hour_is_a_queue() -> None:
 
 @pytest.mark.parametrize(
     ("requests", "start"),
-    [(100, "In the busiest hour the machines needed (1) are 2 % full: of 8 requests that they can work on at once 0.14"),
+    [(100, "In the busiest hour the machines needed (1) are 2 % full: of 8 requests that they can work on at once 0.1"),
      (5000, "In the busiest hour the machines needed (1) are 87 % full"),
      (5755, "In the busiest hour the machines needed (1) are as good as full with 8 requests at once")],
 )  # fmt: skip
