@@ -73,8 +73,8 @@ class Costs:
 
     @property
     def stale_prices(self) -> tuple[UsedPrice, ...]:
-        """The prices used that are too old to be relied on."""
-        return tuple(price for price in self.prices if price.is_stale)
+        """The prices used that are too old to be relied on; a rate of exchange is none."""
+        return tuple(price for price in self.prices if price.is_stale and not price.is_rate)
 
 
 def by_the_token(model_id: str | None, inputs: CostInputs, today: date) -> Option | Message:

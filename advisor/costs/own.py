@@ -225,7 +225,7 @@ def _device_price(
     name = machine.name
     label = fact("price_new", machine=name) if sold.market == "new" else fact("price_used", machine=name)
     if low < high:
-        label = fact("figure_in_range", what=label, low=low, high=high)
+        label = fact("price_in_range", what=label, low=low, high=high)
     prices.append(converter.listed("price", label, typical, EACH, "USD", sold.seen))
     paid = converter.range_of(low, typical, high, sold.seen.as_of)
     return {case: converter.convert(paid[case], "USD") for case in CASES}
@@ -243,12 +243,12 @@ def _around(
     if host is None:
         return dict.fromkeys(CASES, (Decimal(0), Decimal(0)))
     label = fact(
-        "figure_in_range", what=fact("price_host_class", name=host.name), low=host.price_low, high=host.price_high
+        "price_in_range", what=fact("price_host_class", name=host.name), low=host.price_low, high=host.price_high
     )
     prices.append(converter.listed("price", label, host.price_typical, EACH, "USD", host.seen))
     if system.ram_more_gb:
         row = figures()[f"ram_{host.ram_type}"]
-        label = fact("figure_in_range", what=fact("price_ram"), low=row.value("low"), high=row.value("high"))
+        label = fact("price_in_range", what=fact("price_ram"), low=row.value("low"), high=row.value("high"))
         prices.append(converter.listed("price", label, row.typical, GIGABYTE, "USD", row.seen))
     around, ram = converter.range_of(*host.prices, host.as_of), _ram_price(system, converter)
     return {case: (converter.convert(around[case], "USD"), converter.convert(ram[case], "USD")) for case in CASES}

@@ -53,7 +53,7 @@ def bare(value: float) -> str:
 
 
 def money(amount: float | Decimal) -> str:
-    """An amount in a sentence: whole from ten on, cents below, two digits of less than ten: "1,276", "8.06", "0.023"."""
+    """An amount in a sentence: whole from ten on, cents below, two digits of less: "1,276", "8.06", "0.023"."""
     return (
         f"{amount:,.0f}" if amount >= 10 else f"{amount:.2f}" if amount >= 0.1 or not amount else rough(float(amount))
     )

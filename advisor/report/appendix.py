@@ -158,7 +158,7 @@ def _asked(answer: Answer) -> list[Fact]:
 
 
 def _value(value: object) -> str:
-    return exact(value) if isinstance(value, int | float) else str(value)
+    return exact(value) if isinstance(value, int | float) else told("{value:table}", value=str(value))
 
 
 def _capital(text: str) -> str:

@@ -250,7 +250,7 @@ def _look_again(found: Recommendation, has_changes: bool) -> str:
 def _without_range(label: Message) -> Message:
     """What a price is of, without the ends that its source gives."""
     what = dict(label.figures).get("what")
-    return what if label.kind == "figure_in_range" and isinstance(what, Message) else label
+    return what if label.kind == "price_in_range" and isinstance(what, Message) else label
 
 
 def oldest_price(found: Recommendation) -> UsedPrice | None:

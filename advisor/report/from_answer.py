@@ -147,12 +147,9 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     )
     found = [Fact(told("Memory needed"), gib(plan.needed_bytes), whose)]
     if shown.kept is not None:
-        note = told(
-            "{low:.0f} to {high:.0f} %, {basis}",
-            low=shown.kept.low,
-            high=min(shown.kept.high, 100),
-            basis=basis_word(shown.quality.basis),
-        )
+        basis = basis_word(shown.quality.basis)
+        low, high = shown.kept.low, min(shown.kept.high, 100)
+        note = basis if low == high else told("{low:.0f} to {high:.0f} %, {basis}", low=low, high=high, basis=basis)
         found.append(Fact(told("Quality kept"), f"{number(min(shown.kept.typical, 100), '.1f')} %", note.rstrip(", ")))
     if shown.tokens_per_s is not None:
         speed = shown.tokens_per_s

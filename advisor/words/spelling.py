@@ -18,8 +18,8 @@ _SPACE = "\u00a0"  # where a line is not broken
 _NARROW = "\u202f"
 _AMOUNT = re.compile(r"\{(\w+)(?::([^{}]*))?\} \{currency\}")
 _SIGN = re.compile(r"(?<=\S) (?=[%€])")
-# Spaces before such signs, and the one that a text which begins with a semicolon lacks.
-_FRENCH = re.compile(r"(?<=\S) (?=[:;!?»%])|(?<=«) |^(?=; )")
+# Spaces before such signs, and the one that a text which begins with a semicolon lacks, or one of figures alone.
+_FRENCH = re.compile(r"(?<=\S) (?=[:;!?»%])|(?<=«) |^(?=; )|(?<=\})(?=: \{)")
 
 
 @lru_cache(maxsize=4096)
