@@ -41,6 +41,7 @@ Audience = Literal["page", "report", "script"]
 LOCALES = Path(__file__).parent / "locale"
 ENGLISH = "en"
 _TYPICAL = re.compile(r"typical (\d\S*)")
+_ABBREVIATED = re.compile(r"(?<=\d\u00a0M(?:io|rd)\.)\.(?!\.)")  # whose own full stop ends a sentence too
 _LONG_NUMBER = re.compile(r"(?<![\w.,'])\d{4,}\b")
 
 
@@ -102,6 +103,7 @@ class Language:
             piece.text if piece.figure is None else piece.text + self._figure(piece, figures, audience)
             for piece in pieces(text)
         )
+        filled = _ABBREVIATED.sub("", filled)
         first = figures.get(text[1:].partition("}")[0]) if text.startswith("{") else None
         if isinstance(first, str) and _TYPICAL.fullmatch(first):
             return filled[0].upper() + filled[1:]  # a name of words, where a sentence or a heading begins

@@ -17,6 +17,7 @@ IN_CURRENCY = " in currency"  # the end of a way to write an amount: in that of 
 _SPACE = "\u00a0"  # where a line is not broken
 _NARROW = "\u202f"
 _AMOUNT = re.compile(r"\{(\w+)(?::([^{}]*))?\} \{currency\}")
+_DECIMAL = re.compile(r"(?<=\d),(?=\d)")
 _SIGN = re.compile(r"(?<=\S) (?=[%€])")
 # Spaces before such signs, and the one that a text which begins with a semicolon lacks, or one of figures alone.
 _FRENCH = re.compile(r"(?<=\S) (?=[:;!?»%])|(?<=«) |^(?=; )|(?<=\})(?=: \{)")
@@ -32,6 +33,7 @@ def spelled(text: str, locale: Locale) -> str:
         return _FRENCH.sub(_SPACE, text)
     if locale.language == "de" and locale.territory == "CH":
         text = text.replace("ß", "ss").replace("„", "«").replace("“", "»")
+        text = _DECIMAL.sub(".", text)
     return _SIGN.sub(_SPACE, text)
 
 

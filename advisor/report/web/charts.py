@@ -78,7 +78,9 @@ def quality_chart(payload: Payload) -> str:
             f"<tr><th scope=row>{_text(row['name'])}</th><td>{_svg(drawn)}</td>"
             f"<td class=n>{_text(row['value'])}</td><td class=basis>{_text(row['basis'])}</td></tr>"
         )
-    head = f"<thead><tr><td></td><td>{_axis(_thinned(payload['ticks']))}</td><td></td><td class=basis></td></tr></thead>"
+    head = (
+        f"<thead><tr><td></td><td>{_axis(_thinned(payload['ticks']))}</td><td></td><td class=basis></td></tr></thead>"
+    )
     full = "".join(f"<br>{_text(line)}" for line in payload["in_full"])
     return (
         f'<figure class="chart quality"><table>{_caption(payload["alt"])}{head}<tbody>{"".join(rows)}</tbody></table>'
