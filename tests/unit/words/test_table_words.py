@@ -1,4 +1,4 @@
-"""What the tables of prices call things in English is said in every language: hosts, tariffs, terms, units, countries."""
+"""What the tables of prices call things in English is said in every language: hosts, tariffs, terms, units, places."""
 
 from __future__ import annotations
 
