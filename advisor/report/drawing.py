@@ -138,7 +138,11 @@ def quality_payload(rows: Sequence[QualityRow]) -> dict[str, Any] | None:
             }
             for row in rows
         ],
-        "in_full": [f"{row.task}: {row.basis}" for row in rows if len(row.basis) > _BASIS or len(row.task) > _TASK],
+        "in_full": [
+            told("{task}: {basis}", task=row.task, basis=row.basis)
+            for row in rows
+            if len(row.basis) > _BASIS or len(row.task) > _TASK
+        ],
         "ticks": [{**tick, "label": f"{tick['label']} %"} for tick in _axis(ticks(end, 5, start), start, end)],
     }
 

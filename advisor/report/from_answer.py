@@ -97,7 +97,9 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         costs=cost_section(shown, answer.question.requirements.own_hardware) if runs else None,
         why=say_all(reasons(answer), "report"),
         risks=risks(answer, shown) if runs else (),
-        choices=tuple(f"{role_word(one.role)}: {say(one.gain, 'report')}" for one in choices(answer)),
+        choices=tuple(
+            told("{role}: {gain}", role=role_word(one.role), gain=say(one.gain, "report")) for one in choices(answer)
+        ),
         what_would_flip=tuple(say(flip.sentence, "report") for flip in flips(answer)),
         next_steps=next_steps(advised, link),
         notes=say_all(answer.notes, "report"),
