@@ -60,11 +60,12 @@ def money(amount: float | Decimal) -> str:
 
 
 def price(amount: float | Decimal) -> str:
-    """A price by the unit, as lists have it: whole from ten on, below with two decimals at least: "1,207", "0.145"."""
-    if amount >= 10:
+    """A price by the unit, as lists have it: whole from a hundred on, below with two decimals at least, but for whole
+    ones from ten on: "1,207", "10.60", "11", "0.145"."""
+    if amount >= 100:
         return f"{amount:,.0f}"
-    whole, _, decimals = approx(float(amount)).partition(".")
-    return f"{whole}.{decimals:0<2}"
+    whole, point, decimals = approx(float(amount), ESTIMATE + (amount >= 10)).partition(".")
+    return f"{whole}.{decimals:0<2}" if point or amount < 10 else whole
 
 
 def span(values: Span, write: Callable[[Any], str] = approx) -> str:
