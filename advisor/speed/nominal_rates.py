@@ -12,6 +12,7 @@ _SLOT = 32e9  # bytes/s that cards exchange over a PCIe slot
 _REACHED = {"wmma": 0.5, "matrix": 0.5, "xmx": 0.5, "neural-accelerator-estimate": 0.5}
 _CPU_OPERATIONS = 25  # for each byte/s: 16 cores with vectors of 8 numbers at 4.5 GHz beside 90 GB/s
 # Formats whose products vLLM forms of 8-bit floats or of 8-bit integers; other weights of few bits are unpacked to 16.
+_WHOLE = "BF16"
 _OF_FLOATS, _OF_INTEGERS = ("FP8", "MXFP8", "W4A8", "FP4-FP8"), ("W8A8",)
 
 
@@ -21,7 +22,9 @@ def device_of(machine: Machine, backend: Backend, level: str) -> Device:
     shader = machine.fp32_tflops * 1e12 if machine.fp32_tflops and backend != "cpu" else None
     # Only NVIDIA's attention kernels use matrix units to the full.
     plain = shader if machine.fp16_basis in _REACHED else None
-    return Device(machine.bandwidth_bytes_per_s or 0.0, peak, shader, plain or peak, link_of(machine))
+    # Qwen3-235B, GLM-4.x and DeepSeek in 8 bits are served no faster by what they compute than in 16 (GPUStack, 2025-11).
+    experts = served_flops(machine, _WHOLE) if backend == "vllm" else None
+    return Device(machine.bandwidth_bytes_per_s or 0.0, peak, shader, plain or peak, link_of(machine), experts)
 
 
 def peak_flops(machine: Machine) -> float | None:

@@ -44,7 +44,9 @@ _SMALL_BATCH = 8  # tokens that llama.cpp multiplies one by one, as vectors
 # microseconds, through the host's 25.
 _LINK, _LINKED = 100e9, 0.4
 _CHUNK = 2048  # tokens of a prompt that vLLM reads in one step
-_SERVED_COMPUTE = 2.0  # times the nominal time of a served batch's products
+# Times the nominal time of a served batch's products: with the constant of weights some 55 % of the nominal rate, which
+# dense models on an A100 reached where prompts filled each step (GPUStack's pages of Qwen3, 2025-11).
+_SERVED_COMPUTE = 1.6
 _MS = 1000.0
 _LAYERS = 32  # the fixed cost is given per this many layers
 _USERS = 100  # and that of keeping requests per this many users
@@ -63,6 +65,7 @@ class Device:
     shader: float | None = None  # of its plain units, which unpack and multiply single tokens
     attention: float | None = None  # of what attention over a prompt uses
     link: float = 32e9  # bytes/s to its neighbours
+    experts: float | None = None  # of an engine for many, where experts' products do not reach `peak`
 
 
 def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, sharing: int = 1) -> Terms:
@@ -123,7 +126,8 @@ def serving_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
     Prompts of others are read in between (`SpeedLoad.read_per_written`).
     """
     shape = load.shape
-    token = 2 * shape.active_parameters * load.share_of(number) / device.peak * _MS if device.peak else 0.0
+    peak = (device.experts if shape.moe_layers else None) or device.peak
+    token = 2 * shape.active_parameters * load.share_of(number) / peak * _MS if peak else 0.0
     prompts = load.users * load.read_per_written
     read = _read_in_a_step(load, number, prompts) / device.bandwidth * _MS
     if load.level == "NF4":
@@ -136,7 +140,7 @@ def serving_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
         "cache": load.users * load.cache_bytes.get(number, 0) / device.bandwidth * _MS,
         "serve_moe": (load.users + prompts) * token if shape.moe_layers else 0.0,
         "prompts": prompts * token,
-        "prompts_attention": prompts * attention / device.peak * _MS if device.peak else 0.0,
+        "prompts_attention": prompts * attention / peak * _MS if peak else 0.0,
     }
     if first:
         found |= _once(shape) | {"requests": load.users / _USERS}
