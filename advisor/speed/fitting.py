@@ -58,7 +58,7 @@ _CLIP = 0.8  # log; a row further off says nothing more
 # Rows' worth of pull towards "no difference" for a generation, a chip, a model on it, a level of that.
 _PULLS = (16.0, 4.0, 4.0, 2.0)
 # Whoever measures an engine for many measures a few loads of one machine, and its client with it.
-_PULLS_SERVED = (32.0, 16.0, 8.0, 4.0)
+_PULLS_SERVED = (16.0, 8.0, 8.0, 4.0)
 
 
 @dataclass(frozen=True)

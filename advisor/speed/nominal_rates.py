@@ -22,7 +22,7 @@ def device_of(machine: Machine, backend: Backend, level: str) -> Device:
     shader = machine.fp32_tflops * 1e12 if machine.fp32_tflops and backend != "cpu" else None
     # Only NVIDIA's attention kernels use matrix units to the full.
     plain = shader if machine.fp16_basis in _REACHED else None
-    # Qwen3-235B, GLM-4.x and DeepSeek in 8 bits are served no faster by what they compute than in 16 (GPUStack, 2025-11).
+    # Mixtures in 8 bits are served no faster by what they compute than in 16: Qwen3-235B on H100 (GPUStack, 2025-11).
     experts = served_flops(machine, _WHOLE) if backend == "vllm" else None
     return Device(machine.bandwidth_bytes_per_s or 0.0, peak, shader, plain or peak, link_of(machine), experts)
 
