@@ -166,11 +166,11 @@ def _quantiles(held_out: Sequence[HeldOut]) -> _Ends:
     weights = np.array([together[origin(each.case.row.source)] ** -1.0 for each in held_out])
     order = np.argsort(errors, kind="stable")
     reached = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
-    low, high = _by_chance(len(together)) * np.interp([_LOW, _HIGH], reached, errors[order])
+    low, high = by_chance(len(together)) * np.interp([_LOW, _HIGH], reached, errors[order])
     return _Ends(float(low), float(high), held_out, len(together))
 
 
-def _by_chance(sources: int) -> float:
+def by_chance(sources: int) -> float:
     """How much wider a range must be that rests on few sources: Student's quantile over that of the normal, 90 %."""
     z, degrees = 1.645, max(2, sources - 1)
     return 1 + (z**2 + 1) / (4 * degrees) + (5 * z**4 + 16 * z**2 + 3) / (96 * degrees**2)
