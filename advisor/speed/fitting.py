@@ -34,8 +34,8 @@ _DECODE = {
     "bfloat": 0.3, "early": 1.0, "early_layer": 0.5,
 }  # fmt: skip
 _PREFILL = {
-    "compute": 1.5, "compute_moe": 1.0, "quantized": 0.3, "bfloat": 0.3, "attention": 2.0, "cache": 0.5, "weights": 1.0,
-    "pass": 5.0, "pass_moe": 5.0, "pass_experts": 15.0, "bus": 1.0, "early": 1.0,
+    "compute": 1.5, "compute_moe": 1.0, "quantized": 0.3, "bfloat": 0.3, "recurrent": 0.5, "attention": 2.0,
+    "cache": 0.5, "weights": 1.0, "pass": 5.0, "pass_moe": 5.0, "pass_experts": 15.0, "bus": 1.0, "early": 1.0,
 }  # fmt: skip
 _HOST = {"dense": 1.1, "experts": 1.4, "layer": 4.0}
 _STARTS = {"decode": _DECODE, "prefill": _PREFILL, "host": _HOST}

@@ -26,7 +26,7 @@ DECODE_TERMS = (
     "early", "early_layer",
 )  # fmt: skip
 PREFILL_TERMS = (
-    "compute", "compute_moe", "quantized", "bfloat", "attention", "cache", "weights", "pass", "pass_moe",
+    "compute", "compute_moe", "quantized", "bfloat", "recurrent", "attention", "cache", "weights", "pass", "pass_moe",
     "pass_experts", "bus", "early",
 )  # fmt: skip
 HOST_TERMS = ("dense", "experts", "layer")
@@ -182,6 +182,7 @@ def prefill_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
         compute if load.shape.moe_layers else 0.0,
         compute if load.bits < WHOLE_BITS else 0.0,
         compute if load.level == "BF16" else 0.0,
+        compute * load.shape.recurrent_layers / load.shape.layers,
         load.shape.attention_operations(depth) * share / (device.attention or peak) * _MS,
         load.shape.cells_read(depth) * _CELL_BYTES / _TOGETHER * share / device.bandwidth * _MS,
         load.weight_bytes(number, tokens) / tokens / device.bandwidth * _MS,
@@ -199,7 +200,7 @@ def bus_terms(load: SpeedLoad, link: float, compute: Device, depth: float) -> Te
     """
     computed = prefill_terms(load, HOST, compute, first=False, depth=depth)
     tokens = in_a_pass(load)
-    return (*computed[:6], 0.0, 0.0, 0.0, 0.0, load.weight_bytes(HOST, tokens) / tokens / link * _MS, 0.0)
+    return (*computed[:7], 0.0, 0.0, 0.0, 0.0, load.weight_bytes(HOST, tokens) / tokens / link * _MS, 0.0)
 
 
 def least_ms(load: SpeedLoad, parts: Mapping[int, Device], *, together: bool) -> float:
