@@ -85,6 +85,7 @@ def test_accuracy_is_that_of_the_data_file() -> None:
     (told,) = (told for told in aims["What is missing"] if "how much was read at once" in told)
     assert f"{prompts.again} measured the very thing" in told
     assert f"{100 * (prompts.unstated or 0) / prompts.rows:.0f} % of the figures" in told
+    assert f"{by_aim['8 bits'].range_width:.1f} points wide" in said(page)
 
 
 def test_an_aim_is_missed_by_what_is_shown() -> None:

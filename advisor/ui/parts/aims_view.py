@@ -41,7 +41,11 @@ def draw(lines: Sequence[Accuracy]) -> None:
     )
     columns = ("What", "Typical miss (aim)", "Inside (aim)", "Range (aim)", "What is missing")
     rows = [
-        (_NAMES[name], *_beside(aim, found[name]), missing(found[name]) if aim.missed(found[name]) else "reached")
+        (
+            _NAMES[name],
+            *_beside(aim, found[name]),
+            missing(found[name], lines) if aim.missed(found[name]) else "reached",
+        )
         for name, aim in AIMS.items()
     ]
     st.html(html_table("Aims of the estimates, what they reach and what is missing", columns, rows, columns[1:4]))
@@ -68,8 +72,8 @@ def _beside(aim: Aim, line: Accuracy) -> tuple[str, str, str]:
     )
 
 
-def missing(line: Accuracy) -> str:
-    """What sources would have to tell for this aim to be reached, by what they tell today."""
+def missing(line: Accuracy, lines: Sequence[Accuracy]) -> str:
+    """What sources would have to tell for this aim to be reached, by what they tell today (all `lines`)."""
     said, unit = [], "%" if line.kind == "speed" else "points"
     sources, again, unstated = line.sources or 0, line.again or 0, line.unstated or 0
     if sources < _LEAST:
@@ -86,6 +90,13 @@ def missing(line: Accuracy) -> str:
         )
     else:
         said.append("Sources to compare: no two of them measured the very same.")
+    if line.kind == "quality":
+        eight = _by_aim(lines)["8 bits"]
+        held, wide = 100 * (eight.inside or 0) / eight.rows, eight.range_width or 0
+        said.append(
+            f"Tests of more questions: 8 bits lose next to nothing, and still a range that holds {held:.0f} % of their "
+            f"scores is {wide:.1f} points wide."
+        )
     if unstated:
         what = _UNSTATED.get(line.what, "the engine's release")
         said.append(f"Settings: {100 * unstated / line.rows:.0f} % of the figures do not state {what}.")
