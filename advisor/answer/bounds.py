@@ -81,6 +81,10 @@ class Bounds:
     def _faster(self) -> float:
         return _OPTIMISM * (MOST_DRAFTED if self.about.question.model.mtp else 1.0)
 
+    def may_be_whole(self, job: Job) -> bool:
+        """Whether a plan of this job that keeps its margin may have nothing on the host."""
+        return self._least_on_host(job, RANKS["good"]) is None
+
     def _least_on_host(self, job: Job, rank: int) -> float | None:
         """The share of the weights that any plan of this rank or a better one has on the host; None where there may be
         none. Up to "tight" no margin is kept."""

@@ -102,6 +102,11 @@ class Search:
         best = self._best(self.weights, allow, least)
         return best is not None and self.key_of(best).rank >= least
 
+    def may_be_whole(self, job: Job) -> bool:
+        """Whether a plan of this job that keeps its margin may have nothing on the host, as far as can be told without
+        planning it."""
+        return self._bounds.may_be_whole(job)
+
     def _best(self, judged_by: Weights, allow: Callable[[Job], bool], least: int) -> Option | None:
         """The best option by `judged_by` alone; of ranks under `least` perhaps another, or None."""
         order = count()
