@@ -33,6 +33,7 @@ WAYS: dict[str, Callable[[Any], str]] = {
     "exact": numbers.exact,
     "plain": numbers.bare,
     "money": numbers.money,
+    "price": numbers.price,
     "gb": gb,
     "gib": gib,
     "count": format_count,
