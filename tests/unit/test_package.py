@@ -17,18 +17,21 @@ from packaging.utils import canonicalize_name
 from advisor.foundation import places
 from advisor.foundation.environment import SETTINGS, environment, real_run_environment
 from advisor.foundation.errors import InputError
+from advisor.foundation.often_read import CACHE, LANGUAGE, cache_setting, language_setting
 from tests.benchmarks.import_graph import drawn
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 VARIABLES = {field.alias: field.description for kind in SETTINGS for field in kind.model_fields.values()}
-# What hands the environment on to other programs, and what reads it.
+# What hands the environment on to other programs or to numpy, and what reads it: two of them by themselves.
 _MAY_READ = {
     "advisor/quantize/tools.py",
     "advisor/quantize/supervise.py",
     "advisor/deploy/processes.py",
     "advisor/foundation/environment.py",
+    "advisor/foundation/often_read.py",
+    "advisor/foundation/quick_classes.py",
 }
 
 
@@ -41,9 +44,18 @@ def test_readme_shows_every_setting_as_the_program_has_it() -> None:
     assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", section, re.MULTILINE)) == VARIABLES
 
 
-def test_environment_variables_are_read_in_one_module() -> None:
+def test_environment_variables_are_read_in_one_place() -> None:
     reading = {name for name, text in sources().items() if re.search(r"\benviron\b|\bgetenv\b", text)}
     assert reading <= _MAY_READ
+
+
+@pytest.mark.parametrize("given", [None, "", " /a/folder "])
+def test_what_is_read_often_is_what_the_environment_says(monkeypatch: pytest.MonkeyPatch, given: str | None) -> None:
+    for name in (CACHE, LANGUAGE):
+        monkeypatch.delenv(name, raising=False)
+        if given is not None:
+            monkeypatch.setenv(name, given)
+    assert (cache_setting(), language_setting()) == (environment().cache, environment().language)
 
 
 def test_variables_that_texts_name_are_known() -> None:
