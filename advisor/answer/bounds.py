@@ -21,7 +21,7 @@ from advisor.answer.utility import Figures, utility
 from advisor.formats.level_id import LevelId
 from advisor.formats.levels import find_level
 from advisor.question.requirements import Requirements
-from advisor.sizing.rates import Pace
+from advisor.sizing.rates import Pace, PaceOf
 from advisor.speed.draft_gain import MOST as MOST_DRAFTED
 from advisor.speed.least import LeastPace
 from advisor.speed.shape import shape_of
@@ -57,8 +57,7 @@ class Bounds:
             broken += 1
         if broken:
             most = min(most, NOT_AS_ASKED)
-        faster = _OPTIMISM * (MOST_DRAFTED if self.about.question.model.mtp else 1.0)
-        speed = faster / least if least and job.setup.speed_is_known and self.about.writes else None
+        speed = self._faster / least if least and job.setup.speed_is_known and self.about.writes else None
         figures = Figures(
             _AS_FAST_AS_ANY if speed is None else speed,
             self._least_on_host(job, most) if refined else None,
@@ -69,6 +68,22 @@ class Bounds:
         if broken or not self.about.writes:
             return Key(most, points - BROKEN * broken)
         return Key(min(most, RANKS[status_by(job.kept.overall, job.traits.bits, speed)]), points)
+
+    def tokens_per_s(self, job: Job) -> float:
+        """No plan of this job is faster, with its margin or without; 0 where there is none."""
+        least = self._least_seconds(job)
+        if job.level is not None and least == float("inf"):
+            setup = job.setup
+            least = setup.runtime.least_seconds(setup.without_margin, job.level, self._pace_of(setup, job.level))
+        return self._faster / least if least else _AS_FAST_AS_ANY
+
+    @property
+    def _faster(self) -> float:
+        return _OPTIMISM * (MOST_DRAFTED if self.about.question.model.mtp else 1.0)
+
+    def may_be_whole(self, job: Job) -> bool:
+        """Whether a plan of this job that keeps its margin may have nothing on the host."""
+        return self._least_on_host(job, RANKS["good"]) is None
 
     def _least_on_host(self, job: Job, rank: int) -> float | None:
         """The share of the weights that any plan of this rank or a better one has on the host; None where there may be
@@ -101,9 +116,12 @@ class Bounds:
         if job.level is None:
             return None
         if job not in self._least:
-            pace_of = partial(self._pace, job.setup, job.level) if job.setup.speed_is_known else None
+            pace_of = self._pace_of(job.setup, job.level)
             self._least[job] = job.setup.runtime.least_seconds(job.setup.request, job.level, pace_of)
         return self._least[job]
+
+    def _pace_of(self, setup: Setup, level: LevelId) -> PaceOf | None:
+        return partial(self._pace, setup, level) if setup.speed_is_known else None
 
     def _pace(self, setup: Setup, level: LevelId, dense: float, experts: float) -> Pace:
         """At which such a level is read at best."""

@@ -157,7 +157,7 @@ def _running_well(found: Answer, entry: Entry) -> Answer | None:
     question = question_about(found.as_asked, entry.id)
     try:
         ways, search = search_for(question, from_entry(entry), found.today)
-        if not search.reaches("good", lambda job: job.traits.bits >= GOOD_BITS):
+        if not search.reaches("good", lambda job: job.traits.bits >= GOOD_BITS and search.may_be_whole(job)):
             return None
         there = answered(decided_by(question, ways, search))
     except InputError:

@@ -18,12 +18,12 @@ from advisor.runtimes.registry import RUNTIMES, find_runtime, runtime_by
 from advisor.runtimes.runtime import Runtime
 from advisor.runtimes.support import Support
 from advisor.sizing.plan import Plan
-from advisor.sizing.rates import HOST_READ_SHARE, Rates
+from advisor.sizing.rates import Rates
 from advisor.sizing.request import Adapters, Checkpoint, DraftModel, GgufFile, Levels, PlanRequest, Vision
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.published_sizes import published_sizes_of
 from advisor.sources.resolve import ResolvedModel
-from advisor.speed.rate import reading_rate
+from advisor.speed.rate import host_reading_times, reading_rate
 
 if TYPE_CHECKING:
     from advisor.sources.repository import Repository
@@ -171,7 +171,9 @@ def rates_of(hardware: Hardware) -> Rates:
     devices = tuple(card.bandwidth_bytes_per_s for card in hardware.cards)
     if len(set(hardware.cards)) > 1:
         devices = tuple(reading_rate(card, hardware.backend) for card in hardware.cards)
-    return Rates(devices, hardware.host_bandwidth * HOST_READ_SHARE)
+    dense, experts, layer = host_reading_times()
+    host = hardware.host_bandwidth / dense
+    return Rates(devices, host, host_experts=experts / dense, host_layer=layer)
 
 
 def published_plans(

@@ -6,6 +6,7 @@ varied by a quarter without another answer; `tests/unit/answer/test_expert_quest
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from advisor.question.requirements import Goal
@@ -21,6 +22,9 @@ GOOD_TOKENS_PER_S, LEAST_TOKENS_PER_S = 8.0, 1.5
 ALL_KEPT = 99.95  # percent; shown as 100
 VISIBLE_POINTS = 0.3  # a smaller loss cannot be seen
 NOTICEABLE = 1.1  # of whatever can be counted: a tenth more
+# Another engine's speed that speaks for it: half of what is noticed, since the other half is what a cache as the model
+# computes it can cost that engine.
+FASTER_ELSEWHERE = math.sqrt(NOTICEABLE)
 ENOUGH_TOKENS_PER_S = 60.0  # nobody notices what is faster
 
 

@@ -8,7 +8,6 @@ serves decision, choices and checks.
 from __future__ import annotations
 
 import heapq
-import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
@@ -31,7 +30,15 @@ from advisor.answer.option import (
     status_of,
 )
 from advisor.answer.plans import refuses_input
-from advisor.answer.policy import ENOUGH_TOKENS_PER_S, MANY_USERS, NOTICEABLE, VISIBLE_POINTS, WEIGHTS, Weights
+from advisor.answer.policy import (
+    ENOUGH_TOKENS_PER_S,
+    FASTER_ELSEWHERE,
+    MANY_USERS,
+    NOTICEABLE,
+    VISIBLE_POINTS,
+    WEIGHTS,
+    Weights,
+)
 from advisor.answer.setups import Setup, Subject
 from advisor.answer.status import Status
 from advisor.answer.traits import traits_of
@@ -44,8 +51,6 @@ from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.local_measurements import LocalMeasurement
 
 _NEVER = float("-inf")
-# Half of what is noticed: the other half is what a cache as the model computes it can cost another engine.
-_FASTER = math.sqrt(NOTICEABLE)
 
 
 class Search:
@@ -74,7 +79,7 @@ class Search:
 
         Where none has the status `least` or a better one, perhaps another option, or None: for whoever takes no less.
         An engine that is usual for so few users is worth something, but not a plan that is visibly worse and slower,
-        nor a speed that was asked for.
+        nor a speed that was asked for. A margin is worth much, but not both either, at the same status.
         What engines do with many users at once is too little measured to go against what people run.
         """
         judged_by = weights or self.weights
@@ -83,6 +88,9 @@ class Search:
             if best is not None and best.runs and len(self.engines) > 1 and self.users <= MANY_USERS:
                 others = (*self._beating(best, allow), *self._meeting(best, allow))
                 best = max((best, *others), key=lambda one: (one is not best, self.key_of(one, judged_by)))
+            if best is not None and best.plan.fits and best.status != "good":
+                squeezed = tuple(self._squeezed(best, allow))
+                best = max((best, *squeezed), key=lambda one: (one is not best, self.key_of(one, judged_by)))
             exact = self._exact(best)
             # What fits by the bounds may, rarely, not do so to the byte: then it is compared as what it is.
             if best is None or exact is None or self.key_of(exact).rank >= self.key_of(best).rank:
@@ -93,6 +101,11 @@ class Search:
         least = RANKS[status]
         best = self._best(self.weights, allow, least)
         return best is not None and self.key_of(best).rank >= least
+
+    def may_be_whole(self, job: Job) -> bool:
+        """Whether a plan of this job that keeps its margin may have nothing on the host, as far as can be told without
+        planning it."""
+        return self._bounds.may_be_whole(job)
 
     def _best(self, judged_by: Weights, allow: Callable[[Job], bool], least: int) -> Option | None:
         """The best option by `judged_by` alone; of ranks under `least` perhaps another, or None."""
@@ -131,7 +144,7 @@ class Search:
         speed = best.figures.tokens_per_s
         if speed is not None and speed <= most:
             better = best.kept.task + VISIBLE_POINTS
-            yield from self._elsewhere(best, allow, better, _FASTER * speed)
+            yield from self._elsewhere(best, allow, better, FASTER_ELSEWHERE * speed)
 
     def _meeting(self, best: Option, allow: Callable[[Job], bool]) -> Iterator[Option]:
         """Options of another engine that keep as much and are as fast as was asked where the best is not, or noticeably
@@ -153,6 +166,22 @@ class Search:
                 continue
             faster = option.figures.tokens_per_s >= speed
             if faster and option.figures.served >= best.figures.served and option.figures.host_share is None:
+                yield option
+
+    def _squeezed(self, best: Option, allow: Callable[[Job], bool]) -> Iterator[Option]:
+        """Options without their margin that are of the same status, keep visibly more and are noticeably faster."""
+        speed = best.figures.tokens_per_s
+        if speed is None:
+            return
+        for job in self.jobs:
+            if job.kept.task < best.kept.task + VISIBLE_POINTS or not allow(job):
+                continue
+            if self._bounds.tokens_per_s(job) < NOTICEABLE * speed:
+                continue
+            option = self._compared(job)
+            if option is None or option.plan.verdict != "tight" or option.status != best.status:
+                continue
+            if (option.figures.tokens_per_s or 0) >= NOTICEABLE * speed and _missed(option) <= _missed(best):
                 yield option
 
     @property
@@ -197,8 +226,7 @@ class Search:
             self.asked.min_tokens_per_s,
         )
         if option.unmet:
-            gaps = sum(1 + min(1.0, one.gap if one.gap is not None else 1.0) for one in option.unmet)
-            gaps += plan.verdict == "tight"  # the margin is a rule as well
+            gaps = _missed(option) + (plan.verdict == "tight")  # the margin is a rule as well
             return Key(NOT_AS_ASKED, points - BROKEN * gaps, option.kept.mean, typical)
         rank = TIGHT if plan.verdict == "tight" else RANKS[option.status]
         return Key(rank, points, option.kept.mean, typical, plan.free_bytes or 0)
@@ -281,3 +309,8 @@ class Search:
         refuses = refuses_input(job.setup.runtime, self.about.model, job.setup.question)
         status = status_of(candidate, kept, job.traits, unmet, unified, refuses)
         return Option(job.setup, candidate, status, kept, job.traits, figures_of(candidate, self.weights), unmet)
+
+
+def _missed(option: Option) -> float:
+    """How many rules an option breaks, each counted by how far up to twice."""
+    return sum(1 + min(1.0, one.gap if one.gap is not None else 1.0) for one in option.unmet)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 ESTIMATE = 3  # significant digits
 ROUGH = 2
 _EVERY = 15  # a float's own
+_TEN_CENTS = 0.0995  # from here on an amount of two digits reads as 0.10
 
 
 class Span(Protocol):
@@ -54,9 +55,10 @@ def bare(value: float) -> str:
 
 def money(amount: float | Decimal) -> str:
     """An amount in a sentence: whole from ten on, cents below, two digits of less: "1,276", "8.06", "0.023"."""
-    return (
-        f"{amount:,.0f}" if amount >= 10 else f"{amount:.2f}" if amount >= 0.1 or not amount else rough(float(amount))
-    )
+    if amount >= 10:
+        return f"{amount:,.0f}"
+    # What reads as ten cents is written so, whether it was rounded before or is here.
+    return f"{amount:.2f}" if amount >= _TEN_CENTS or not amount else rough(float(amount))
 
 
 def price(amount: float | Decimal) -> str:

@@ -9,20 +9,22 @@ from advisor.sizing.placement import HOST
 
 # All in bytes a second, and assumed: they rank placements where nothing better is known.
 USUAL_HOST_BANDWIDTH = 89.6e9  # rated, of two channels of DDR5-5600, the usual desktop
-# Of the rated bandwidth that a CPU reads weights at: between the 81 % fitted for weights alone (group "cpu" of
-# data/speed_constants.csv) and the 51 % that whole steps reach in the median of its 12 measurements.
-HOST_READ_SHARE = 2 / 3
 LINK_BANDWIDTH = 25e9  # between host and device: about four fifths of the nominal 31.5 GB/s of PCIe 4.0 x16
 DEVICE_BANDWIDTH = 500e9  # a device whose bandwidth is not known
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """How fast memory is read, in bytes a second; None where a device's bandwidth is not known."""
+    """How fast memory is read, in bytes a second; None where a device's bandwidth is not known.
+
+    The CPU beside devices reads experts at `host / host_experts` and takes `host_layer` seconds more for each layer.
+    """
 
     devices: tuple[float | None, ...] = ()
-    host: float = USUAL_HOST_BANDWIDTH * HOST_READ_SHARE
+    host: float = USUAL_HOST_BANDWIDTH
     link: float = LINK_BANDWIDTH
+    host_experts: float = 1.0
+    host_layer: float = 0.0
 
     def of(self, device: int) -> float:
         if device == HOST:

@@ -18,6 +18,7 @@ from advisor.speed.draft_gain import Gain
 from advisor.speed.load import SpeedLoad
 from advisor.speed.roofline import (
     DECODE_TERMS,
+    LAYERS,
     Device,
     Terms,
     bus_terms,
@@ -183,6 +184,13 @@ def reading_rate(machine: Machine, backend: Backend) -> float | None:
     times = dict(zip(DECODE_TERMS, known.of(group), strict=True))
     factor = evidence(None, "", machine, backend, group, known)[3]
     return machine.bandwidth_bytes_per_s / ((times["weights"] + times["quantized"]) * factor)
+
+
+def host_reading_times() -> tuple[float, float, float]:
+    """What the CPU beside devices takes: of the nominal time for weights outside experts, for those of experts, and
+    seconds for each layer."""
+    dense, experts, layers = constants()["host"].of(HOST_GROUP)
+    return dense, experts, layers / LAYERS / 1000
 
 
 def _range(rate: float, factors: tuple[float, float], most: float = math.inf) -> Range:

@@ -46,7 +46,7 @@ _LINK, _LINKED = 100e9, 0.4
 _CHUNK = 2048  # tokens of a prompt that vLLM reads in one step
 _SERVED_COMPUTE = 2.0  # times the nominal time of a served batch's products
 _MS = 1000.0
-_LAYERS = 32  # the fixed cost is given per this many layers
+LAYERS = 32  # the fixed cost is given per this many layers
 _USERS = 100  # and that of keeping requests per this many users
 # bitsandbytes unpacks NF4 to 16 bits before it multiplies, and takes longer than 16 bits alone: 1.6 times for a model
 # of 1B on an A100 (github.com/vllm-project/vllm/issues/9535, 2024-10), 2.7 times for one of 32B on an H200
@@ -98,7 +98,7 @@ def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, s
     elif sharing == 1:
         found["hop"] = 1.0
     if first and sharing > 1:
-        found["exchange"] = shape.layers / _LAYERS
+        found["exchange"] = shape.layers / LAYERS
         found["exchange_tokens"] = load.users * exchange_bytes(shape) / device.link * _MS
     return _in_order(DECODE_TERMS, found)
 
@@ -107,9 +107,9 @@ def _once(shape: Shape) -> dict[str, float]:
     """What a step and its layers cost whatever their size."""
     return {
         "step": 1.0,
-        "layer": shape.layers / _LAYERS,
-        "moe_layer": shape.moe_layers / _LAYERS,
-        "recurrent": shape.recurrent_layers / _LAYERS,
+        "layer": shape.layers / LAYERS,
+        "moe_layer": shape.moe_layers / LAYERS,
+        "recurrent": shape.recurrent_layers / LAYERS,
     }
 
 
@@ -141,7 +141,7 @@ def serving_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
     if first:
         found |= _once(shape) | {"requests": load.users / _USERS}
     if first and sharing > 1:
-        found["exchange"] = shape.layers / _LAYERS * (_LINKED if device.link >= _LINK else 1.0)
+        found["exchange"] = shape.layers / LAYERS * (_LINKED if device.link >= _LINK else 1.0)
         found["exchange_tokens"] = (load.users + prompts) * exchange_bytes(shape) / device.link * _MS
     return _in_order(DECODE_TERMS, found)
 
@@ -163,7 +163,7 @@ def host_terms(load: SpeedLoad, bandwidth: float) -> Terms:
     """Terms of one step of what the CPU reads beside the devices, from memory of `bandwidth` bytes/s."""
     dense = load.dense_bytes.get(HOST, 0) + load.users * load.cache_bytes.get(HOST, 0)
     experts = load.weight_bytes(HOST, load.users) - load.dense_bytes.get(HOST, 0)
-    return dense / bandwidth * _MS, experts / bandwidth * _MS, load.host_layers() / _LAYERS
+    return dense / bandwidth * _MS, experts / bandwidth * _MS, load.host_layers() / LAYERS
 
 
 def prefill_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, depth: float) -> Terms:
@@ -181,8 +181,8 @@ def prefill_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
         load.shape.attention_operations(depth) * share / (device.attention or peak) * _MS,
         load.shape.cells_read(depth) * _CELL_BYTES / _TOGETHER * share / device.bandwidth * _MS,
         load.weight_bytes(number, tokens) / tokens / device.bandwidth * _MS,
-        load.shape.layers / _LAYERS / tokens if first else 0.0,
-        load.shape.moe_layers / _LAYERS / tokens if first else 0.0,
+        load.shape.layers / LAYERS / tokens if first else 0.0,
+        load.shape.moe_layers / LAYERS / tokens if first else 0.0,
         experts_touched / tokens if first else 0.0,
         0.0,
         0.0,

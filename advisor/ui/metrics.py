@@ -21,11 +21,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from advisor import __version__
 from advisor.answer.data_ages import data_ages
+from advisor.foundation.caches import kept_beside_bytes, remembered_bytes
 from advisor.foundation.data_release import data_release
 from advisor.foundation.environment import environment
 from advisor.foundation.turns import PAGES
 from advisor.sources.background import waiting_reads
-from advisor.ui import sweeps, view_cache
+from advisor.ui import reader_pages, sweeps, view_cache
 from advisor.ui.second_process import REPORTS
 
 _BOUNDS_S = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -124,13 +125,21 @@ def _lines(today: date) -> Iterator[str]:
         ("second_process_reports", "Reports that it made", REPORTS.made),
     ):
         yield from _one(f"{name}_total", "counter", what, [("", number)])
-    yield from _one("view_cache_bytes", "gauge", "Bytes of pages kept", [("", view_cache.bytes_kept())])
+    yield from _one("cache_bytes", "gauge", "About how many bytes are kept to be asked again", _caches())
     ages = [
         (f'table="{age.table.file}"', (today - newest).days)
         for age in data_ages(today)
         if age.table.limit_days is not None and (newest := _day(age.seen or age.source)) is not None
     ]
     yield from _one("price_age_days", "gauge", "Days since the newest price of a table was seen", ages)
+
+
+def _caches() -> Iterator[tuple[str, float]]:
+    yield 'of="pages"', view_cache.bytes_kept()
+    yield 'of="reports"', reader_pages.PAGES.bytes + reader_pages.FILES.bytes
+    yield 'of="beside_models"', kept_beside_bytes()
+    for name, (held, _) in sorted(remembered_bytes().items()):
+        yield f'of="{name}"', held
 
 
 def _one(name: str, kind: str, what: str, values: Iterable[tuple[str, float]]) -> Iterator[str]:

@@ -52,6 +52,7 @@ _FLAT_PERCENT = 5.0
 _AWAY_S = 5.0
 _RUN_EVERY_S = 60.0  # a run of the tiny model takes some ten seconds of a core
 _UPLOAD_BYTES = 2_000_000
+_CACHES = "llm_fit_advisor_cache_bytes{"
 _PAGES_READ = 20  # at the end, of frozen links; all of them are looked up
 
 
@@ -99,6 +100,17 @@ def memory_mb(server: Served) -> float:
     return sum(one.memory_full_info().uss for one in server.replicas()) / 1e6
 
 
+def caches_mb(server: Served) -> float:
+    """What they keep of it to be asked again, as they weigh it themselves."""
+    kept = 0.0
+    for one in server.replicas():
+        port = one.cmdline()[one.cmdline().index("--port") + 1]
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+            figures = answer.read().decode().splitlines()
+        kept += sum(float(line.rsplit(" ", 1)[1]) for line in figures if line.startswith(_CACHES))
+    return kept / 1e6
+
+
 async def measure(server: Served, database: Postgres, options: argparse.Namespace) -> tuple[Users, list[float]]:
     """The crowd at the end, and the memory at each minute."""
     header, _ = gguf_file("llama-3.1-8b-instruct")
@@ -119,9 +131,11 @@ async def measure(server: Served, database: Postgres, options: argparse.Namespac
             await asyncio.sleep(60 - (time.monotonic() - began))
             levels.append(memory_mb(server))
             waits = sorted(users.waits[seen:]) or [0.0]
+            caches = await asyncio.to_thread(caches_mb, server)
             p95, took = waits[int(0.95 * len(waits))], server.cpu_s() - cpu
             print(
-                f"minute {minute}: {levels[-1]:.0f} MB; {len(waits)} answers, p95 {p95:.2f} s; {took:.0f} s CPU; "
+                f"minute {minute}: {levels[-1]:.0f} MB, {caches:.0f} of it in caches; "
+                f"{len(waits)} answers, p95 {p95:.2f} s; {took:.0f} s CPU; "
                 f"{len(users.errors)} errors, {users.lost} connections lost",
                 flush=True,
             )

@@ -176,14 +176,15 @@ class LevelChoices:
         """The same with the least seconds a token, infinite where it cannot fit."""
         ground, rates = self.ground, self.ground.rates
         possible, layers, moe = self._possible(kv_on_host, compute)
-        on_host = self.read_plain + self.read_experts[moe]
-        elsewhere = self.read_plain[-1] + self.read_experts[-1] - on_host
+        read, experts = self.read_plain, self.read_experts[moe]
+        elsewhere = self.read_plain[-1] + self.read_experts[-1] - read - experts
+        on_host = (read + rates.host_experts * experts) / rates.host + rates.host_layer * np.maximum(layers, moe)
         cache: NDArray[np.float64] | float
         if kv_on_host:
             cache = np.full(len(layers), self.read_cache[-1] / min(rates.link, rates.host))
         else:
             cache = self.read_cache / rates.host + (self.read_cache[-1] - self.read_cache) / ground.fastest
-        seconds = on_host / rates.host + elsewhere / ground.fastest + cache
+        seconds = on_host + elsewhere / ground.fastest + cache
         return np.where(possible, seconds, np.inf), np.minimum(moe, ground.count)
 
     def _host_may_hold(

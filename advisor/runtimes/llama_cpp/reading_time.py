@@ -28,7 +28,9 @@ class Reading:
         experts = homes.copy()
         experts[: placement.cpu_moe_layers] = HOST
         pace = 1 / np.array([*(rates.of(number) for number in range(placement.devices)), rates.host])  # HOST is -1
-        total = weights.layers @ pace[homes] + (weights.experts * self.expert_share) @ pace[experts]
+        pace_of_experts = pace * np.array([1.0] * placement.devices + [rates.host_experts])
+        total = weights.layers @ pace[homes] + (weights.experts * self.expert_share) @ pace_of_experts[experts]
+        total += rates.host_layer * np.count_nonzero(experts == HOST)
         if full and placement.kv_on_host:  # devices compute attention all the same and fetch the cache for each token
             total += self.caches.sum() / min(rates.link, rates.host)
         elif full:

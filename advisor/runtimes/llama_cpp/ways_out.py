@@ -86,8 +86,8 @@ def _smaller_cache(planner: LevelPlanner, sized: SizedLevel) -> WayOut | None:
         return None
     if cache_type_refusal(planner.model, settings):
         return None
-    smaller = planner.asked(settings=settings).plan(sized)
-    if not smaller.fits:
+    asked = planner.asked(settings=settings)
+    if not asked.may_fit(sized) or not (smaller := asked.plan(sized)).fits:
         return None
     total = sum(holder.kv_cache_bytes for holder in (*smaller.devices, smaller.host))
     return WayOut("smaller KV cache", _SMALLER_CACHE, fact("smaller_cache_fits", type=_SMALLER_CACHE, cache=total))

@@ -46,6 +46,11 @@ ONCE_BROKEN = (
     # A wish that no engine reaches led to the slower one.
     "model=aya-expanse-32b&machine=radeon-pro-w7800-32gb&gpus=2&host_memory_gib=128&context=4096&users=1"
     "&min_quality=99.5&min_tokens_per_s=8",
+    # RAM was bought, and what then kept its margin was visibly worse and half as fast.
+    "model=minimax-m3&machine=h20-sxm5-96gb&context=32768&users=1&min_quality=97",
+    "model=minimax-m3&machine=h20-sxm5-96gb&context=32768&users=1",
+    # Placements were compared as if the host read experts as fast as other weights: more memory led to a slower one.
+    "model=deepseek-v2-lite-chat&machine=custom&memory_gib=4&bandwidth_gb_s=900&host_memory_gib=64&context=8192&users=50",
 )
 
 

@@ -368,6 +368,22 @@ def test_no_offer_says_what_to_change(values: dict[str, Any], why: str) -> None:
     assert why in say(dict(asked.missing)["rent"])
 
 
+def test_another_term_is_offered_only_where_somebody_rents_at_it() -> None:
+    asked = cost_of(LLAMA, custom_machine(24), 1, MEASURED, CostInputs.from_values({"term": "1-year"}), TODAY)
+    assert "on-demand" not in say(dict(asked.missing)["rent"])
+
+
+def test_the_share_for_a_network_is_named_where_any_case_needs_a_second_machine() -> None:
+    seen = set()
+    for requests in range(1000, 4001, 100):
+        asked = costs(requests_per_day=requests)
+        assert asked.own is not None
+        several = [units > 1 for units in asked.own.units]
+        seen.add(tuple(several))
+        assert any(say(price.label).startswith("Network") for price in asked.own.prices) == any(several), requests
+    assert any(any(several) and not all(several) for several in seen), seen
+
+
 def test_unknown_machine_and_model_leave_options_out_and_say_why() -> None:
     asked = cost_of("my/model", custom_machine(24), 1, MEASURED, CostInputs.from_values({}), TODAY)
     assert asked.options == ()
@@ -922,6 +938,8 @@ def test_sensitivity_varies_one_input_at_a_time() -> None:
         low, high = sorted((each.saves_from, each.saves_to))
         assert low <= base + Decimal("0.05")
         assert base - Decimal("0.05") <= high
+        assert each.from_value in (each.value / 2, 1)  # a peak is no less than the mean
+        assert each.to_value in (each.value * Decimal("1.5"), 100)  # percent
     by_label = {say(each.label).partition(" (")[0]: each for each in found}
     assert by_label["API prices"].saves_to > by_label["API prices"].saves_from
     assert by_label["Electricity price"].saves_to < by_label["Electricity price"].saves_from

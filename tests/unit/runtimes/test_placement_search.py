@@ -271,6 +271,23 @@ def test_where_the_cache_lies_is_decided_by_host_and_link(link: float, host: flo
         assert found.seconds_per_token == pytest.approx(on_host.seconds_per_token)
 
 
+@pytest.mark.parametrize("size", [3.0, 5.0, 8.0])
+def test_what_the_host_reads_slowly_weighs_as_much(size: float) -> None:
+    """The slower it reads experts and begins layers, the longer a token takes and the less of either lies there."""
+    memory = Memory((Device("card", int(size * GIB), GIB // 4),), 64 * GIB, GIB)
+    usual, slow_experts, slow_layers = (
+        search("gpt-oss-20b", "Q4_K_M", memory, Settings(8192), Rates((1e12,), 90e9, 25e9, experts, layer))
+        for experts, layer in ((1.0, 0.0), (4.0, 0.0), (1.0, 0.001))
+    )
+    assert usual is not None
+    assert slow_experts is not None
+    assert slow_layers is not None
+    assert slow_experts.seconds_per_token > 1.1 * usual.seconds_per_token
+    assert slow_layers.seconds_per_token > 1.1 * usual.seconds_per_token
+    begun = [max(one.placement.cpu_moe_layers, one.placement.layers.count(HOST)) for one in (usual, slow_layers)]
+    assert begun[1] <= begun[0]
+
+
 @pytest.mark.parametrize("model_id", ["qwen3-8b", "gpt-oss-20b"])
 def test_what_the_system_keeps_of_the_host_is_no_room(model_id: str) -> None:
     """A gigabyte more for the system is a gigabyte less for the model: the same as so much less memory."""

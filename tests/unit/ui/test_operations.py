@@ -94,7 +94,8 @@ def test_a_histogram_counts_what_took_at_most_so_long() -> None:
 
 def test_queues_sessions_caches_and_the_age_of_prices_are_there() -> None:
     found = figures(metrics.text(date(2026, 11, 30)))
-    for name in ("sessions", 'queue{of="pages"}', 'queue{of="sweeps"}', 'queue{of="reads"}', "view_cache_bytes"):
+    caches = ('cache_bytes{of="pages"}', 'cache_bytes{of="reports"}', 'cache_bytes{of="beside_models"}')
+    for name in ("sessions", 'queue{of="pages"}', 'queue{of="sweeps"}', 'queue{of="reads"}', *caches):
         assert f"llm_fit_advisor_{name}" in found
     ages = {name: value for name, value in found.items() if "price_age_days" in name}
     assert len(ages) >= 3
