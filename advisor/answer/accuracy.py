@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -30,6 +32,10 @@ class Accuracy(BaseModel):
     engine's figure below and above the true one: percent, for quality points of percent kept. `range_width` is the
     median width of the range: high over low for speed, points for quality. `left_out` says what was kept aside each
     time: the range was made without it.
+
+    What keeps it from being better, where sources were kept aside: `sources` that are independent; `again` of them
+    measured the very thing that another had, half of these within `apart`, nine in ten within `far_apart` (percent,
+    for quality points); `unstated` rows leave out what their figure depends on.
     """
 
     model_config = ConfigDict(defer_build=True, frozen=True)
@@ -45,9 +51,41 @@ class Accuracy(BaseModel):
     lowest: _Percent
     highest: _Percent
     range_width: Annotated[PositiveFloat | None, BlankIsNone]
+    sources: _Count = None
+    again: _Count = None
+    apart: _Percent = None
+    far_apart: _Percent = None
+    unstated: _Count = None
     command: Filled
     source: Filled
     as_of: Filled
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What the estimate is to reach with a source kept aside: percent off at most, percent inside at least, and the
+    range at most, high over low for speed, points for quality."""
+
+    typical_miss: float | None
+    inside: float
+    range_width: float | None
+
+    def missed(self, line: Accuracy) -> bool:
+        """By the figures as they are shown: whole percent, a range to one digit."""
+        wide = self.range_width is not None and round(line.range_width or 0, 1) > self.range_width
+        off = self.typical_miss is not None and round(line.typical_miss or 0) > self.typical_miss
+        return wide or off or round(100 * (line.inside or 0) / line.rows) < self.inside
+
+
+AIMS: Mapping[str, Aim] = {
+    "decode: llama.cpp, over all": Aim(7, 90, 1.8),
+    "host: part on the host": Aim(13, 90, 2.5),
+    "decode: vLLM": Aim(12, 90, 2.2),
+    "decode: vLLM, several users": Aim(18, 88, 3.0),
+    "prefill: llama.cpp, over all": Aim(20, 88, 3.0),
+    "all levels": Aim(None, 90, 4.5),
+    "2 bits": Aim(None, 85, None),
+}
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 ESTIMATE = 3  # significant digits
 ROUGH = 2
 _EVERY = 15  # a float's own
-_TEN_CENTS = 0.0995  # from here on an amount of two digits reads as 0.10
+_TEN_CENTS = 0.0995  # from here on two digits read as 0.10
 
 
 class Span(Protocol):

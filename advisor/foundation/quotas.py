@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from threading import Lock
 
-from advisor.foundation.environment import environment
 from advisor.foundation.errors import InputError
 
 HOUR_S = 3600.0
@@ -153,7 +152,13 @@ def _refusal(kind: str, most: int, wait: float) -> OverQuota:
     return error
 
 
-QUOTAS = Quotas(lambda: environment().quotas)
+def _allowed() -> Mapping[str, int]:
+    from advisor.foundation.environment import environment  # which a process of one answer has no use for
+
+    return environment().quotas
+
+
+QUOTAS = Quotas(_allowed)
 _asking: ContextVar[Visitor | None] = ContextVar("asking", default=None)
 
 

@@ -151,9 +151,7 @@ def _asked(answer: Answer) -> list[Fact]:
         Fact(told("Country of the electricity price"), question.costs.power.country, told(ASKED)),
     ]
     return facts + [
-        Fact(label(key), _value(value), told(ASKED))
-        for key, value in question.changed("json").items()
-        if key not in _TOLD
+        Fact(label(key), _value(value), told(ASKED)) for key, value in question.changed().items() if key not in _TOLD
     ]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from advisor.foundation.evidence_words import origin
 from advisor.speed.backends import judged_by
 from advisor.speed.constants import POOLED, TIERS
-from advisor.speed.fitting import family, fit
+from advisor.speed.fitting import Vector, family, fit
 from advisor.speed.row_terms import Case
 
 # Ends at these quantiles of measured / predicted hold 90 % of what a source measured that was left out. Every source
@@ -117,7 +117,10 @@ def stretch_for(held_out: Sequence[HeldOut]) -> Mapping[str, float]:
             sources[kind].add(source)
     few = [kind for kind in needed if len(sources[kind]) < _ENOUGH]
     needed[_OTHERS] = [ratio for kind in few for ratio in needed.pop(kind)] or [1.0]
-    return {kind: float(np.quantile(ratios, _INSIDE)) for kind, ratios in needed.items()}
+    found = {kind: float(np.quantile(ratios, _INSIDE)) for kind, ratios in needed.items()}
+    if len({source for kind in few for source in sources[kind]}) < _ENOUGH:  # too few to say that less would do
+        found[_OTHERS] = max(1.0, found[_OTHERS])
+    return found
 
 
 def _wider(stretch: Mapping[str, float], group: str, tier: str) -> float:
@@ -164,13 +167,22 @@ def _quantiles(held_out: Sequence[HeldOut]) -> _Ends:
     together = Counter(origin(each.case.row.source) for each in held_out)
     errors = np.array([each.error for each in held_out])
     weights = np.array([together[origin(each.case.row.source)] ** -1.0 for each in held_out])
-    order = np.argsort(errors, kind="stable")
-    reached = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
-    low, high = _by_chance(len(together)) * np.interp([_LOW, _HIGH], reached, errors[order])
+    wider = by_chance(len(together))
+    if len(together) < _ENOUGH:  # which side they miss on is chance
+        far = wider * _weighted(np.abs(errors), weights, [_INSIDE])[0]
+        return _Ends(-float(far), float(far), held_out, len(together))
+    low, high = wider * _weighted(errors, weights, [_LOW, _HIGH])
     return _Ends(float(low), float(high), held_out, len(together))
 
 
-def _by_chance(sources: int) -> float:
+def _weighted(errors: Vector, weights: Vector, quantiles: Sequence[float]) -> Vector:
+    order = np.argsort(errors, kind="stable")
+    reached = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
+    found: Vector = np.interp(quantiles, reached, errors[order])
+    return found
+
+
+def by_chance(sources: int) -> float:
     """How much wider a range must be that rests on few sources: Student's quantile over that of the normal, 90 %."""
     z, degrees = 1.645, max(2, sources - 1)
     return 1 + (z**2 + 1) / (4 * degrees) + (5 * z**4 + 16 * z**2 + 3) / (96 * degrees**2)

@@ -39,6 +39,7 @@ _OF_PREFILL = {
     "compute_moe": fact("prefill_compute_moe"),
     "quantized": fact("prefill_quantized"),
     "bfloat": fact("prefill_bfloat"),
+    "recurrent": fact("decode_recurrent"),
     "attention": fact("prefill_attention"),
     "cache": fact("prefill_cache"),
     "weights": fact("prefill_weights"),

@@ -34,8 +34,8 @@ _DECODE = {
     "bfloat": 0.3, "early": 1.0, "early_layer": 0.5,
 }  # fmt: skip
 _PREFILL = {
-    "compute": 1.5, "compute_moe": 1.0, "quantized": 0.3, "bfloat": 0.3, "attention": 2.0, "cache": 0.5, "weights": 1.0,
-    "pass": 5.0, "pass_moe": 5.0, "pass_experts": 15.0, "bus": 1.0, "early": 1.0,
+    "compute": 1.5, "compute_moe": 1.0, "quantized": 0.3, "bfloat": 0.3, "recurrent": 0.5, "attention": 2.0,
+    "cache": 0.5, "weights": 1.0, "pass": 5.0, "pass_moe": 5.0, "pass_experts": 15.0, "bus": 1.0, "early": 1.0,
 }  # fmt: skip
 _HOST = {"dense": 1.1, "experts": 1.4, "layer": 4.0}
 _STARTS = {"decode": _DECODE, "prefill": _PREFILL, "host": _HOST}
@@ -57,6 +57,8 @@ _LEAST_MS = 1e-6
 _CLIP = 0.8  # log; a row further off says nothing more
 # Rows' worth of pull towards "no difference" for a generation, a chip, a model on it, a level of that.
 _PULLS = (16.0, 4.0, 4.0, 2.0)
+# Whoever measures an engine for many measures a few loads of one machine, and its client with it.
+_PULLS_SERVED = (16.0, 8.0, 8.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def _factors(cases: Iterable[Case], plain: Fit) -> dict[str, Any]:
     factors: dict[tuple[str, ...], float] = {}
     counts: dict[tuple[str, ...], int] = {}
     sources: dict[tuple[str, ...], int] = {}
-    for stage, pull in enumerate(_PULLS):
+    for stage in range(len(_PULLS)):
         sorted_in: dict[tuple[str, ...], dict[Hashable, list[float]]] = defaultdict(lambda: defaultdict(list))
         urls: dict[tuple[str, ...], set[str]] = defaultdict(set)
         for case, rest in left:
@@ -180,6 +182,7 @@ def _factors(cases: Iterable[Case], plain: Fit) -> dict[str, Any]:
         for key, by_source in sorted_in.items():
             values = np.array([np.median(rests) for rests in by_source.values()])
             weights = np.array([min(len(rests), 4) ** 0.5 for rests in by_source.values()])
+            pull = (_PULLS_SERVED if key[1] == SERVED else _PULLS)[stage]
             factors[key] = _weighted_median(values, weights) * weights.sum() / (weights.sum() + pull)
             counts[key] = sum(map(len, by_source.values()))
             sources[key] = independent(urls[key])

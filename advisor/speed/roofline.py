@@ -26,7 +26,7 @@ DECODE_TERMS = (
     "early", "early_layer",
 )  # fmt: skip
 PREFILL_TERMS = (
-    "compute", "compute_moe", "quantized", "bfloat", "attention", "cache", "weights", "pass", "pass_moe",
+    "compute", "compute_moe", "quantized", "bfloat", "recurrent", "attention", "cache", "weights", "pass", "pass_moe",
     "pass_experts", "bus", "early",
 )  # fmt: skip
 HOST_TERMS = ("dense", "experts", "layer")
@@ -44,7 +44,9 @@ _SMALL_BATCH = 8  # tokens that llama.cpp multiplies one by one, as vectors
 # microseconds, through the host's 25.
 _LINK, _LINKED = 100e9, 0.4
 _CHUNK = 2048  # tokens of a prompt that vLLM reads in one step
-_SERVED_COMPUTE = 2.0  # times the nominal time of a served batch's products
+# Times the nominal time of a served batch's products: with the constant of weights some 55 % of the nominal rate, which
+# dense models on an A100 reached where prompts filled each step (GPUStack's pages of Qwen3, 2025-11).
+_SERVED_COMPUTE = 1.6
 _MS = 1000.0
 LAYERS = 32  # the fixed cost is given per this many layers
 _USERS = 100  # and that of keeping requests per this many users
@@ -63,6 +65,7 @@ class Device:
     shader: float | None = None  # of its plain units, which unpack and multiply single tokens
     attention: float | None = None  # of what attention over a prompt uses
     link: float = 32e9  # bytes/s to its neighbours
+    experts: float | None = None  # of an engine for many, where experts' products do not reach `peak`
 
 
 def decode_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, sharing: int = 1) -> Terms:
@@ -123,7 +126,8 @@ def serving_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
     Prompts of others are read in between (`SpeedLoad.read_per_written`).
     """
     shape = load.shape
-    token = 2 * shape.active_parameters * load.share_of(number) / device.peak * _MS if device.peak else 0.0
+    peak = (device.experts if shape.moe_layers else None) or device.peak
+    token = 2 * shape.active_parameters * load.share_of(number) / peak * _MS if peak else 0.0
     prompts = load.users * load.read_per_written
     read = _read_in_a_step(load, number, prompts) / device.bandwidth * _MS
     if load.level == "NF4":
@@ -136,7 +140,7 @@ def serving_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
         "cache": load.users * load.cache_bytes.get(number, 0) / device.bandwidth * _MS,
         "serve_moe": (load.users + prompts) * token if shape.moe_layers else 0.0,
         "prompts": prompts * token,
-        "prompts_attention": prompts * attention / device.peak * _MS if device.peak else 0.0,
+        "prompts_attention": prompts * attention / peak * _MS if peak else 0.0,
     }
     if first:
         found |= _once(shape) | {"requests": load.users / _USERS}
@@ -178,6 +182,7 @@ def prefill_terms(load: SpeedLoad, number: int, device: Device, *, first: bool, 
         compute if load.shape.moe_layers else 0.0,
         compute if load.bits < WHOLE_BITS else 0.0,
         compute if load.level == "BF16" else 0.0,
+        compute * load.shape.recurrent_layers / load.shape.layers,
         load.shape.attention_operations(depth) * share / (device.attention or peak) * _MS,
         load.shape.cells_read(depth) * _CELL_BYTES / _TOGETHER * share / device.bandwidth * _MS,
         load.weight_bytes(number, tokens) / tokens / device.bandwidth * _MS,
@@ -195,7 +200,7 @@ def bus_terms(load: SpeedLoad, link: float, compute: Device, depth: float) -> Te
     """
     computed = prefill_terms(load, HOST, compute, first=False, depth=depth)
     tokens = in_a_pass(load)
-    return (*computed[:6], 0.0, 0.0, 0.0, 0.0, load.weight_bytes(HOST, tokens) / tokens / link * _MS, 0.0)
+    return (*computed[:7], 0.0, 0.0, 0.0, 0.0, load.weight_bytes(HOST, tokens) / tokens / link * _MS, 0.0)
 
 
 def least_ms(load: SpeedLoad, parts: Mapping[int, Device], *, together: bool) -> float:

@@ -43,7 +43,7 @@ _BITS = {
 _EARLY, _EARLY_PROMPTS = "2024-11", "2025-09"
 _EARLY_ON_AMD = "2026-01"
 _STARTED_FOR_EXPERTS = 2  # times as much as for a layer
-_VLLM = re.compile(r"(?i)vllm v?(\d+)\.(\d+)")
+_VLLM, _ASKED = re.compile(r"(?i)vllm v?(\d+)\.(\d+)"), "--async-scheduling"
 # Of a model that is not in the catalogue only its size is known: 8B has 32 layers, and depth grows with the cube root.
 _KNOWN_LAYERS, _KNOWN_PARAMETERS = 32, 8e9
 
@@ -167,7 +167,11 @@ def _early_terms(row: Measurement, terms: Terms) -> tuple[float, float]:
 
 
 def _before_async_scheduling(row: Measurement) -> bool:
-    """Whether the host prepared a step after the one before had ended; vLLM 0.14 (2026-01) does both at once."""
+    """Whether the host prepared a step after the one before had ended; vLLM 0.14 (2026-01) does both at once, those
+    before where asked to.
+    """
+    if _ASKED in row.version:
+        return False
     if found := _VLLM.search(row.version):
         return (int(found[1]), int(found[2])) < (0, 14)
     return bool(row.date) and row.date < "2026"

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
 
-from advisor.foundation.environment import language_setting
 from advisor.foundation.errors import InputError, word_errors
 from advisor.foundation.message import Figure, Message
+from advisor.foundation.often_read import language_setting
 from advisor.words.language import ENGLISH, Audience, language, languages
 
 __all__ = [

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from advisor.answer.accuracy import Accuracy, accuracy
+from advisor.answer.accuracy import AIMS, Accuracy, Aim, accuracy
 from advisor.answer.data_ages import TABLES, data_ages
 from advisor.answer.rules_of_thumb import article_7b
 from advisor.foundation.places import data_folder
@@ -60,7 +60,7 @@ def test_rules_of_thumb_stand_next_to_real_files() -> None:
 
 def test_accuracy_is_that_of_the_data_file() -> None:
     page = opened(how_we_know.ACCURACY)
-    exact, writing, reading, quality = html_tables(page)
+    exact, writing, reading, quality, aims = html_tables(page)
     lines = {(line.kind, line.what, line.left_out): line for line in accuracy()}
     assert list(exact["Compared"]) == [line.rows for line in accuracy() if line.kind in ("sizes", "memory")]
     together = lines["speed", "decode: llama.cpp, over all", "source"]
@@ -74,6 +74,27 @@ def test_accuracy_is_that_of_the_data_file() -> None:
     name = worst.what.split(": ")[1].replace("not in the machine catalogue", "Machines that the catalogue lacks")
     assert f"{name}, {inside(worst):.0f} % of {worst.rows}" in said(page)
     assert "`python -m tests.support.accuracy`" in said(page)
+    by_aim = {line.what: line for line in accuracy() if line.left_out == "source"}
+    assert list(aims["Inside (aim)"]) == [
+        f"{inside(by_aim[name]):.0f} % ({aim.inside:.0f})" for name, aim in AIMS.items()
+    ]
+    missed = [aim.missed(by_aim[name]) for name, aim in AIMS.items()]
+    assert [told != "reached" for told in aims["What is missing"]] == missed
+    assert f"{missed.count(False)} of {len(AIMS)} aims" in said(page)
+    prompts = by_aim["prefill: llama.cpp, over all"]
+    (told,) = (told for told in aims["What is missing"] if "how much was read at once" in told)
+    assert f"{prompts.again} measured the very thing" in told
+    assert f"{100 * (prompts.unstated or 0) / prompts.rows:.0f} % of the figures" in told
+    assert any(f"{by_aim['8 bits'].range_width:.1f} points wide" in told for told in aims["What is missing"])
+
+
+def test_an_aim_is_missed_by_what_is_shown() -> None:
+    aim = Aim(12, 90, 2.5)
+    (any_line, *_) = accuracy()
+    near = any_line.model_copy(update={"rows": 1000, "inside": 895, "typical_miss": 12.4, "range_width": 2.54})
+    assert not aim.missed(near)
+    for figure, value in {"inside": 894, "typical_miss": 12.6, "range_width": 2.56}.items():
+        assert aim.missed(near.model_copy(update={figure: value}))
 
 
 def inside(line: Accuracy) -> float:

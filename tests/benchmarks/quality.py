@@ -103,6 +103,22 @@ def check(estimator: Estimator, row: Evidence) -> Checked | None:
     return Checked(row, level.bits, quality.basis, value or 0.0, low, typical, high)
 
 
+def repeated(rows: Iterable[Evidence]) -> list[float]:
+    """How far each source lies from the others that scored the very same, in points of percent kept."""
+    told: dict[Hashable, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        same = row.model_id or row.model, row.level_id or row.level, row.task, row.benchmark
+        told[same][row.source].append(row.retention_percent or 0.0)
+    found = []
+    for by_source in told.values():
+        middles = [statistics.median(scores) for scores in by_source.values()]
+        for at, one in enumerate(middles):
+            others = middles[:at] + middles[at + 1 :]
+            if others:
+                found.append(abs(one - statistics.median(others)))
+    return found
+
+
 def coverage(checked: Sequence[Checked]) -> float:
     """Share inside the range."""
     return sum(one.inside for one in checked) / len(checked)

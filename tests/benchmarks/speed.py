@@ -8,7 +8,7 @@ rows missed by when their own source was left out. "fitted" is the error when no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -87,25 +87,49 @@ def table(kind: str) -> None:
             )
 
 
-def scatter(kind: str) -> None:
-    """How far one source lies from the others about the very same thing: no formula comes closer to a new source."""
+def apart(cases: Iterable[Case]) -> list[float]:
+    """How far each source lies from the others that measured the very same, as a fraction: no formula comes closer.
+
+    The same machine, model, level, part on the host, users and filled context; a source counts once for each.
+    """
     told: defaultdict[tuple[object, ...], defaultdict[Hashable, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for case in cases_of(kind):
+    for case in cases:
         row = case.row
         loaded = (row.devices, row.split, row.gpu_layers, row.cpu_moe_layers, row.users, row.depth, row.micro_batch)
         told[*case.keys[-1], *loaded][SCHEMES["source"](case)].append(np.log(case.ms))
-    apart = []
+    found = []
     for by_source in told.values():
         middles = [float(np.median(times)) for times in by_source.values()]
         for at, one in enumerate(middles):
             others = middles[:at] + middles[at + 1 :]
             if others:
-                apart.append(abs(np.exp(one - np.median(others)) - 1))
-    if apart:
-        half, most = np.quantile(apart, (0.5, 0.9))
+                found.append(abs(float(np.exp(one - np.median(others))) - 1))
+    return found
+
+
+_TOOL = "llmfit"  # whose own release says nothing of the engine's
+
+
+def unstated(case: Case) -> bool:
+    """Whether a source leaves out what its figure depends on: the engine's release; of a prompt, how much was read at
+    once; of many who are served, the lengths of what is read and written.
+    """
+    row = case.row
+    released = any(sign.isdigit() for sign in row.version) and not row.version.startswith(_TOOL)
+    if row.kind == "prefill":
+        return not released or row.micro_batch is None
+    return not released or (case.backend == "vllm" and (row.users or 1) > 1 and row.output_tokens is None)
+
+
+def scatter(kind: str) -> None:
+    """How far sources lie apart, and how many figures leave out what they depend on."""
+    known = cases_of(kind)
+    if found := apart(known):
+        half, most = np.quantile(found, (0.5, 0.9))
         print(
-            f"\n{kind}: {len(apart)} sources measured what others had: half within {half:.1%}, nine in ten {most:.1%}"
+            f"\n{kind}: {len(found)} sources measured what others had: half within {half:.1%}, nine in ten {most:.1%}"
         )
+    print(f"{kind}: {sum(map(unstated, known)) / len(known):.0%} leave out what they depend on")
 
 
 if __name__ == "__main__":

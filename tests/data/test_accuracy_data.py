@@ -32,6 +32,8 @@ def test_how_often_ranges_hold_comes_out_again(
         assert new.inside == pytest.approx(old.inside, abs=1), f"run: {old.command}"
         assert new.typical_miss == pytest.approx(old.typical_miss, rel=0.02), f"run: {old.command}"
         assert new.range_width == pytest.approx(old.range_width, rel=0.02), f"run: {old.command}"
+        assert (new.sources, new.again, new.unstated) == (old.sources, old.again, old.unstated), f"run: {old.command}"
+        assert new.far_apart == (old.far_apart and pytest.approx(old.far_apart, rel=0.02)), f"run: {old.command}"
 
 
 def test_every_row_of_llamacpps_is_counted() -> None:

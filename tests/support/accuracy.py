@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from advisor.answer.accuracy import ACCURACY_FILE, Accuracy
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
+from advisor.foundation.evidence_words import independent
 from advisor.foundation.units import MIB
 from advisor.models.catalogue import catalogue
 from advisor.quality.tasks import SCORED_TASKS
@@ -23,8 +24,9 @@ from advisor.speed.calibrate import SCHEMES
 from advisor.speed.calibrate import cross_validate as speeds_left_out
 from advisor.speed.constants import KINDS
 from advisor.speed.fit_constants import cases_of
-from tests.benchmarks.quality import coverage, cross_validate, width
-from tests.benchmarks.speed import groups_of, within
+from advisor.speed.row_terms import Case
+from tests.benchmarks.quality import coverage, cross_validate, repeated, width
+from tests.benchmarks.speed import apart, groups_of, unstated, within
 from tests.support.reference import MEMORY_FILES, SIZE_FILES, compute_bytes, memory_rows, size_rows
 
 _COMMAND = "python -m tests.support.accuracy"
@@ -79,18 +81,31 @@ def speed(scheme: str, kind: str = "decode") -> Iterator[Accuracy]:
     known = cases_of(kind)
     by_source = speeds_left_out(known, kind, SCHEMES["source"])
     held_out = by_source if scheme == "source" else speeds_left_out(known, kind, SCHEMES[scheme])
-    lines = defaultdict(list)
+    lines, members = defaultdict(list), defaultdict(list)
     for each, low, high in within(held_out, by_source, scheme):
         miss = float(np.exp(each.error))  # measured / predicted
         for group in groups_of(each.case):
             lines[group].append((100 * (1 / miss - 1), low <= miss <= high, high / low))
+            members[group].append(each.case)
     for group, rows in sorted(lines.items()):
         errors, inside, widths = zip(*rows, strict=True)
+        told = _told(members[group]) if scheme == "source" else {}
         yield _line(
             kind="speed", what=f"{kind}: {group}", left_out=scheme, rows=len(rows), inside=sum(inside),
             typical_miss=float(np.median(np.abs(errors))), range_width=float(np.median(widths)),
-            source="data/speed_measurements.csv",
+            source="data/speed_measurements.csv", **told,
         )  # fmt: skip
+
+
+def _told(cases: Sequence[Case]) -> dict[str, Any]:
+    """How many sources there are, how far they lie apart, and what they leave out."""
+    found = {"sources": independent(case.row.source for case in cases), "unstated": sum(map(unstated, cases))}
+    return found | _apart([100 * each for each in apart(cases)])
+
+
+def _apart(found: Sequence[float]) -> dict[str, Any]:
+    half, most = map(float, np.quantile(found, (0.5, 0.9))) if found else (None, None)
+    return {"again": len(found), "apart": half, "far_apart": most}
 
 
 def quality(way: str) -> Iterator[Accuracy]:
@@ -99,11 +114,13 @@ def quality(way: str) -> Iterator[Accuracy]:
     groups = {"all levels": checked}
     groups |= {f"{bits} bits": [one for one in checked if one.bits == bits] for bits in (2, 3, 4, 8)}
     for what, found in groups.items():
+        rows = [one.row for one in found]
+        told = {"sources": len({row.source for row in rows})} | _apart(repeated(rows)) if way == "sources" else {}
         yield _line(
             kind="quality", what=what, left_out=way.removesuffix("s"), rows=len(found),
             models=len({one.row.model for one in found}), inside=round(coverage(found) * len(found)),
             typical_miss=float(median(abs(one.value - one.typical) for one in found)),
-            range_width=float(width(found)), source="data/quality.csv",
+            range_width=float(width(found)), source="data/quality.csv", **told,
         )  # fmt: skip
 
 

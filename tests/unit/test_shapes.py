@@ -10,6 +10,7 @@ ADVISOR = Path(__file__).resolve().parents[2] / "advisor"
 MOST_PARAMETERS, MOST_FIELDS = 6, 15
 _ROW = "a row of a table: a field for each column"
 WIDE = {
+    "answer/accuracy.py:Accuracy": _ROW,
     "answer/assess.py:candidates_of": "what an answer is made of, before there is one",
     "costs/costs.py:Costs": "the three ways side by side, and what compares them",
     "costs/price_rows.py:Host": _ROW,

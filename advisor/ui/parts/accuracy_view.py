@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from advisor.answer.accuracy import Accuracy, accuracy
+from advisor.answer.accuracy import AIMS, Accuracy, accuracy
 from advisor.foundation.numbers import approx
 from advisor.models.checked import checked_architectures
+from advisor.ui.parts import aims_view
 from advisor.ui.parts.html_table import html_table
 from advisor.ui.parts.text import plain, small
 
@@ -42,11 +43,14 @@ def draw() -> None:
     lines = accuracy()
     st.markdown(
         "Sizes and memory follow from a model's shape, so they can be exact. Speed and quality are estimates from "
-        "published measurements, so they come as ranges. Here both are held against what others printed and measured."
+        "published measurements, so they come as ranges. Here both are held against what others printed and measured. "
+        f"{aims_view.reached(lines)} of {len(AIMS)} aims of the estimates are reached; the last section says which "
+        "evidence is missing for the others."
     )
     _exact([line for line in lines if line.kind in ("sizes", "memory")])
     _speed([line for line in lines if line.kind == "speed"])
     _quality([line for line in lines if line.kind == "quality"])
+    aims_view.draw(lines)
     commands = " and ".join(sorted({f"`{line.command}`" for line in lines}))
     days = sorted({line.as_of for line in lines})
     sources = ", ".join(sorted({line.source for line in lines}))

@@ -66,7 +66,7 @@ def test_the_api_was_cheaper_for_one_model_and_owning_for_the_other() -> None:
     assert cheapest(f"model=qwen3-vl-30b-a3b-instruct&{AT_HOME}&requests_per_day={505 * 86.4}&{listed}") == "own"
 
 
-@pytest.mark.parametrize(("users", "dollars"), [(1, 9.71), (8, 0.75), (32, 0.34)])
+@pytest.mark.parametrize(("users", "dollars"), [(1, 9.71), (8, 0.75), (32, 0.34), (128, 0.095)])
 def test_what_a_rented_card_makes_of_an_hour_lies_in_the_range(users: int, dollars: float) -> None:
     speed = shown(f"{SPOT}&users={users}").speed
     assert speed is not None

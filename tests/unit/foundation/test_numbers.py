@@ -115,6 +115,11 @@ def test_nothing_is_written_with_an_exponent_of_python() -> None:
     assert wrong == []
 
 
+def test_ten_cents_read_alike_before_and_after_rounding() -> None:
+    """A card said "0.05 to 0.1" where the report said "0.05 to 0.10" of the same month."""
+    assert [money(amount) for amount in (0.0994, 0.0996, 0.1, 0.104)] == ["0.099", "0.10", "0.10", "0.10"]
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
@@ -136,8 +141,3 @@ def test_prices_have_cents_where_those_matter(value: float, shown: str) -> None:
 )
 def test_small_amounts_have_two_digits(value: float, shown: str) -> None:
     assert money(value) == shown
-
-
-def test_ten_cents_read_alike_before_and_after_rounding() -> None:
-    """A card said "0.05 to 0.1" where the report said "0.05 to 0.10" of the same month."""
-    assert [money(amount) for amount in (0.0999, 0.09996, 0.1, 0.104)] == ["0.10", "0.10", "0.10", "0.10"]
