@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from advisor.command_line import ASKED, command_parser, misuse
 from advisor.foundation.caches import weigh_nothing
 from advisor.foundation.errors import AdvisorError, InputError
-from advisor.foundation.quick_classes import write_methods_late
+from advisor.foundation.quick_classes import load_less, write_methods_late
 from advisor.report.asking import answer_plan, answer_sizes
 
 if TYPE_CHECKING:
@@ -60,11 +60,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     elif arguments is None:
         write_methods_late()
         weigh_nothing()
-        from advisor.foundation.environment import load_less
-
-        load_less()
+        if not _is_asked_once(options):
+            load_less()
     try:
-        if getattr(options, "batch", None) is not None or (options.command in ASKED and options.format == "json"):
+        if getattr(options, "batch", None) is not None or _is_asked_once(options):
             return _ask(options, lasting=arguments is not None)
         if options.command == "check":
             return _check(options)
@@ -94,9 +93,21 @@ def _ask(options: argparse.Namespace, lasting: bool) -> int:
 
         told = {key: value for key, value in vars(options).items() if key not in ("query", "model", "batch")}
         flags = json.dumps(told, sort_keys=True)
-        line, status = answer_before(options.command, text, flags, lambda: answer_line(text, work, refusal))
+        line, status = answer_before(options.command, text, flags, partial(_answer_anew, text, work, refusal))
     print(line, flush=True)
     return status
+
+
+def _is_asked_once(options: argparse.Namespace) -> bool:
+    """Whether one question is answered in JSON, perhaps as before."""
+    return options.command in ASKED and options.format == "json" and options.batch is None
+
+
+def _answer_anew(text: str, work: Work, refusal: Refusal) -> tuple[str, int]:
+    from advisor.report.batch import answer_line
+
+    load_less()
+    return answer_line(text, work, refusal)
 
 
 def _sizes_as_json(options: argparse.Namespace) -> tuple[Work, Refusal]:

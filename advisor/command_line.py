@@ -178,6 +178,7 @@ def _add_admin(admin: argparse.ArgumentParser) -> None:
     kinds.add_parser("revoke", help="have a link stop working").add_argument("id", metavar="ID")
     gone = kinds.add_parser("purge", help="remove for good what expired or was deleted")
     gone.add_argument("--older-than", type=int, metavar="DAYS", help="and whatever was frozen before that")
+    kinds.add_parser("users", help="who keeps frozen recommendations or had runs, and how many")
     kinds.add_parser("quota", help="what may be kept and had, and who keeps the most")
     token = kinds.add_parser("token", help="make, list or revoke what programs ask with where people log in")
     token.add_argument("email", metavar="ADDRESS", nargs="?", help="for whom; without one those that work are listed")

@@ -75,6 +75,12 @@ def _admin(options: argparse.Namespace) -> str:
                 )
                 head = f"{'id':16}  {'created':10}  {'expires':10}  {'bytes':>9}  {'read by':10}  owner"
                 return "\n".join((head, *lines))
+            case "users":
+                known = (
+                    f"{user.last:%Y-%m-%d}  {user.frozen:>6,}  {user.bytes:>12,}  {user.runs:>6,}  {user.name}"
+                    for user in admin.users(store)
+                )
+                return "\n".join((f"{'last':10}  {'frozen':>6}  {'bytes':>12}  {'runs':>6}  user", *known))
             case "revoke":
                 if not admin.revoke(store, options.id):
                     raise InputError("There is no frozen recommendation {id}.", id=options.id[:40])

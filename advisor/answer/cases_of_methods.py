@@ -12,7 +12,8 @@ from advisor.answer.case import Case, Outcome, Worked, ask
 from advisor.answer.cases_of_advice import BOARD_MODELS
 from advisor.answer.policy import VISIBLE_POINTS
 from advisor.answer.rules_of_thumb import EXAMPLE_70B
-from advisor.formats.gguf_levels import LEVELS, Level, Type, row_bytes
+from advisor.formats.ggml_types import Type
+from advisor.formats.gguf_levels import LEVELS, Level, row_bytes
 from advisor.formats.gguf_sizes import grouped_tensors, size_level
 from advisor.foundation.message import Message, Span, fact
 from advisor.models.lookup import find_model

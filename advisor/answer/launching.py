@@ -11,6 +11,7 @@ from advisor.question.configuration import ModelChoice
 from advisor.runtimes.commands import Launch
 from advisor.runtimes.launch import AS_PUBLISHED
 from advisor.runtimes.mlx.cache_and_step import MlxOptions
+from advisor.sizing.plan import Plan
 from advisor.sizing.request import GgufFile
 from advisor.sources.checkpoint_size import PublishedCheckpoint
 
@@ -28,25 +29,29 @@ def _draft_repo(asked: ModelChoice) -> str | None:
     return None if asked.draft is None else find_model(asked.draft).hf_repo or None
 
 
+def is_of_the_file(plan: Plan) -> bool:
+    """Whether a plan loads the GGUF file that was asked about as it is."""
+    return isinstance(plan.request.stored, GgufFile)
+
+
 def launch_of(answer: Answer, shown: Candidate) -> Launch:
     """What the runtime is told to run this candidate."""
     question, entry, plan = answer.runs, answer.entry, shown.plan
-    repository = entry.repository.id if entry.repository is not None else None
+    repository = None if entry.repository is None or entry.repository.gguf_only else entry.repository.id
     if entry.entry is not None:
         repository = entry.entry.hf_repo or None
-    # A runtime that does not load the file is shown with levels of its own.
-    of_file = entry.file is not None and isinstance(plan.request.stored, GgufFile)
-    level = entry.file.level if entry.file is not None and of_file else plan.level
+    # Of another level, and for runtimes that do not load it, the file is not what is run.
+    file = entry.file if is_of_the_file(plan) else None
     as_it_is = isinstance(plan.sized, PublishedCheckpoint)
     row = published_row(plan)
     return Launch(
         model_name=entry.name,
-        level=AS_PUBLISHED if as_it_is else level,
+        level=AS_PUBLISHED if as_it_is else plan.level if file is None else file.level,
         runtime=plan.runtime,
         settings=plan.settings,
         hf_repo=repository,
         published_repo=repository if as_it_is else None if row is None else row.repo,
-        file=entry.file.name if entry.file is not None else None,
+        file=None if file is None else file.name,
         gpus=len(plan.devices),
         idle_gpus=len(answer.hardware.installed) - len(answer.hardware.cards),
         backend=answer.hardware.backend,

@@ -8,6 +8,7 @@ from typing import Literal
 from advisor.answer.answer import Answer
 from advisor.answer.assess import published_row
 from advisor.answer.candidate import Candidate
+from advisor.answer.launching import is_of_the_file
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.formats.level_id import GGUF
@@ -155,7 +156,7 @@ def _of_its_repository(answer: Answer, shown: Candidate) -> Files | None:
 def _of_a_file_there(answer: Answer, shown: Candidate) -> Files | None:
     """The GGUF file on the Hub that was asked about."""
     address = _hub_address(answer)
-    if address is None:
+    if address is None or not is_of_the_file(shown.plan):
         return None
     size = shown.file_bytes
     gated = is_gated(address.repository, answer.entry.license)

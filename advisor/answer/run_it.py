@@ -167,7 +167,7 @@ def _commands(
         otherwise=tuple(one for one in made if one.title in _MAKING),
         beside=beside,
         files=files,
-        said=(*said, *_about_files(files, launch, shown)),
+        said=(*said, *_about_files(answer, files, launch, shown)),
         notes=tuple(notes),
     )
 
@@ -211,7 +211,9 @@ def _is_missing(launch: Launch) -> bool:
     return any(f" ./{launch.short_name}-" in one.text for one in commands(launch))
 
 
-def _about_files(files: Files, launch: Launch, shown: Candidate) -> Iterator[Message]:
+def _about_files(answer: Answer, files: Files, launch: Launch, shown: Candidate) -> Iterator[Message]:
+    file, repository = answer.entry.file, answer.entry.repository
+    what = file.name if file is not None else None if repository is None else repository.id
     match files.origin:
         case "made":
             yield fact("run_files_made", level=shown.level)
@@ -221,7 +223,11 @@ def _about_files(files: Files, launch: Launch, shown: Candidate) -> Iterator[Mes
             yield fact("run_files_to_find", path=f"./{launch.short_name}-{launch.level}", level=shown.level)
         case "yours" if launch.file is None:
             ending = ".gguf" if shown.level_id.format == GGUF else ""
-            yield fact("run_files_yours", file=f"{launch.short_name}-{launch.level}{ending}")
+            named = f"{launch.short_name}-{launch.level}{ending}"
+            if what is None:
+                yield fact("run_files_yours", file=named)
+            else:
+                yield fact("run_files_other", what=what, level=launch.level, file=named)
         case _:
             pass
     if launch.runtime == RuntimeId.LM_STUDIO and _needs_dialog(launch):

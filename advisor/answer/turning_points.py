@@ -41,7 +41,11 @@ def turning_words(each: Sensitivity) -> Iterator[Message]:
 
 
 def _words(each: Sensitivity, flip: Flip) -> Message:
-    doing = _DOING[flip.way]
-    if flip.value < each.value:
-        return fact("turns_below", input=each.label, value=flip.value, planned=each.value, doing=doing)
-    return fact("turns_above", input=each.label, value=flip.value, planned=each.value, doing=doing)
+    what, value, planned, doing = each.label, flip.value, each.value, _DOING[flip.way]
+    if each.is_price:
+        if value < planned:
+            return fact("price_below", input=what, value=value, planned=planned, doing=doing)
+        return fact("price_above", input=what, value=value, planned=planned, doing=doing)
+    if value < planned:
+        return fact("turns_below", input=what, value=value, planned=planned, doing=doing)
+    return fact("turns_above", input=what, value=value, planned=planned, doing=doing)

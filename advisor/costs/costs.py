@@ -26,7 +26,7 @@ from advisor.foundation.message import Message, fact
 from advisor.foundation.ranges import Range
 from advisor.machines.catalogue import Machine
 
-_AS_GOOD_AS_FULL = 0.98
+_AS_GOOD_AS_FULL, _HARDLY_FULL = 0.98, 0.005
 _HARDLY_ANY = 0.01  # requests that wait
 
 
@@ -73,8 +73,8 @@ class Costs:
 
     @property
     def stale_prices(self) -> tuple[UsedPrice, ...]:
-        """The prices used that are too old to be relied on."""
-        return tuple(price for price in self.prices if price.is_stale)
+        """The prices used that are too old to be relied on; a rate of exchange is none."""
+        return tuple(price for price in self.prices if price.is_stale and not price.is_rate)
 
 
 def by_the_token(model_id: str | None, inputs: CostInputs, today: date) -> Option | Message:
@@ -205,13 +205,15 @@ def busiest(peak: Peak) -> Message:
     if peak.wait_s is None or peak.full > _AS_GOOD_AS_FULL:
         return fact("busiest_hour_full", machines=machines, places=places)
     if peak.waiting < _HARDLY_ANY:
-        return fact("busiest_hour_easy", machines=machines, full=peak.full, taken=peak.taken, places=places)
+        if peak.full < _HARDLY_FULL:
+            return fact("busiest_hour_idle", machines=machines, taken=peak.taken, places=places)
+        return fact("busiest_hour_easy", machines=machines, full=peak.full, taken=peak.taken, n=places)
     return fact(
         "busiest_hour",
         machines=machines,
         full=peak.full,
         taken=peak.taken,
-        places=places,
+        n=places,
         waiting=peak.waiting,
         wait=peak.wait_s,
     )

@@ -284,9 +284,9 @@ class CostInputs(Composed):
     100.
     """
 
-    load: Load = field(default_factory=Load)
-    billing: Billing = field(default_factory=Billing)
-    own: OwnTerms = field(default_factory=OwnTerms)
-    power: PowerTerms = field(default_factory=PowerTerms)
-    rent: RentTerms = field(default_factory=RentTerms)
-    api: ApiTerms = field(default_factory=ApiTerms)
+    load: Load = field(default_factory=Load.usual)
+    billing: Billing = field(default_factory=Billing.usual)
+    own: OwnTerms = field(default_factory=OwnTerms.usual)
+    power: PowerTerms = field(default_factory=PowerTerms.usual)
+    rent: RentTerms = field(default_factory=RentTerms.usual)
+    api: ApiTerms = field(default_factory=ApiTerms.usual)

@@ -16,12 +16,12 @@ from advisor.costs.inputs import Billing
 from advisor.costs.price_rows import CASES, Case, Currency
 from advisor.costs.price_tables import exchange_rates, figures
 from advisor.foundation.dated_rows import Seen
-from advisor.foundation.message import NOTHING, Message, as_it_is, fact
+from advisor.foundation.message import NOTHING, Message, fact
 
 YOUR_INPUT = fact("your_input")  # the source of a price that the user gave
 # What prices are for, and how much of it.
 EACH, HOUR, GPU_HOUR = fact("unit_each"), fact("unit_hour"), fact("unit_gpu_hour")
-GIGABYTE, GIGABYTE_MONTH, KWH = as_it_is("GB"), fact("unit_gb_month"), as_it_is("kWh")
+GIGABYTE, GIGABYTE_MONTH, KWH = fact("unit_gb"), fact("unit_gb_month"), fact("unit_kwh")
 MILLION_TOKENS = fact("unit_million_tokens")
 CENT = Decimal("0.01")
 _PER_MILLION = Decimal("0.0001")

@@ -15,7 +15,7 @@ from advisor.costs.own import CAPITAL, DEPRECIATION, NETWORK
 from advisor.costs.price_rows import CASES, REGION_NAMES, Case, Region
 from advisor.costs.staircase import Line, Staircase
 from advisor.costs.terms import api_decline
-from advisor.foundation.message import Message, as_it_is, fact
+from advisor.foundation.message import Message, fact
 
 Cases: TypeAlias = tuple[Staircase, Staircase, Staircase]  # low, typical, high
 
@@ -173,7 +173,9 @@ def _notes(ranked: list[Offer], chosen: list[Offer], decline: Decimal, inputs: C
     if (where := _where(chosen, inputs.rent.region)) is not None:
         yield where
     yield fact("hosts_precision")
-    if stated := tuple(as_it_is(f"{host.provider}: {host.precision}") for host in ranked if host.precision):
+    if stated := tuple(
+        fact("host_precision", host=host.provider, precision=host.precision) for host in ranked if host.precision
+    ):
         yield fact("hosts_precision_stated", n=len(stated), hosts=stated)
     if full := _with_note(ranked, "cached_in_full"):
         yield fact("some_cached_in_full", n=full, all=len(ranked))

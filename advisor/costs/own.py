@@ -90,13 +90,15 @@ def own(machine: Machine, devices: int, speed: Throughput | None, inputs: CostIn
     grid = grid_of(inputs.power)
     if grid is not None and used is not None:
         label = fact("figure_grid", place=grid.country, year=grid.year)
-        prices.append(converter.listed("figure", label, grid.g_per_kwh, as_it_is("g per kWh"), "", grid.seen))
+        prices.append(
+            converter.listed("figure", label, grid.g_per_kwh, fact("unit_listed", unit="g per kWh"), "", grid.seen)
+        )
     prices += resale_figures(machine, inputs, converter)
     prices += _figure_prices(machine, system, inputs, converter)
     prices += figures_used(inputs, converter)
     if system.hosts > 1 or any(bill.units(inputs.load.tokens_per_month) > 1 for _, bill in bills):
         network = figures()["network"]
-        prices.append(_figure(converter, network, fact("figure_network"), as_it_is(network.unit), ""))
+        prices.append(_figure(converter, network, fact("figure_network"), fact("unit_listed", unit=network.unit), ""))
     bought = system.sets * machine.count
     what = f"{bought} x {machine.name}" if bought > 1 else machine.name
     return (
@@ -223,7 +225,7 @@ def _device_price(
     name = machine.name
     label = fact("price_new", machine=name) if sold.market == "new" else fact("price_used", machine=name)
     if low < high:
-        label = fact("figure_in_range", what=label, low=low, high=high)
+        label = fact("price_in_range", what=label, low=low, high=high)
     prices.append(converter.listed("price", label, typical, EACH, "USD", sold.seen))
     paid = converter.range_of(low, typical, high, sold.seen.as_of)
     return {case: converter.convert(paid[case], "USD") for case in CASES}
@@ -241,12 +243,12 @@ def _around(
     if host is None:
         return dict.fromkeys(CASES, (Decimal(0), Decimal(0)))
     label = fact(
-        "figure_in_range", what=fact("price_host_class", name=host.name), low=host.price_low, high=host.price_high
+        "price_in_range", what=fact("price_host_class", name=host.name), low=host.price_low, high=host.price_high
     )
     prices.append(converter.listed("price", label, host.price_typical, EACH, "USD", host.seen))
     if system.ram_more_gb:
         row = figures()[f"ram_{host.ram_type}"]
-        label = fact("figure_in_range", what=fact("price_ram"), low=row.value("low"), high=row.value("high"))
+        label = fact("price_in_range", what=fact("price_ram"), low=row.value("low"), high=row.value("high"))
         prices.append(converter.listed("price", label, row.typical, GIGABYTE, "USD", row.seen))
     around, ram = converter.range_of(*host.prices, host.as_of), _ram_price(system, converter)
     return {case: (converter.convert(around[case], "USD"), converter.convert(ram[case], "USD")) for case in CASES}
@@ -284,7 +286,7 @@ def _figure_prices(machine: Machine, system: System, inputs: CostInputs, convert
             ("card_power_reading", fact("figure_reading")),
             (loaded, fact("figure_loaded")),
         ):
-            found.append(_figure(converter, figures()[name], label, as_it_is(figures()[name].unit), ""))
+            found.append(_figure(converter, figures()[name], label, fact("unit_listed", unit=figures()[name].unit), ""))
     return found
 
 

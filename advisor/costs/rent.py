@@ -21,7 +21,7 @@ from advisor.costs.staircase import Staircase, Step
 from advisor.costs.terms import terms_of
 from advisor.costs.workload import Throughput, tokens_one_by_one, tokens_per_machine
 from advisor.foundation.kept_rows import places_by
-from advisor.foundation.message import Message, as_it_is, fact
+from advisor.foundation.message import Message, fact
 from advisor.machines.catalogue import Machine, machines
 
 
@@ -38,6 +38,13 @@ class Fit:
         """As a person would look it up."""
         offer = self.offer
         return f"{offer.provider} {offer.instance}, {self.gpus} x {offer.gpu_id}, {offer.term}"
+
+    @property
+    def title(self) -> Message:
+        """The same in words."""
+        offer, machine = self.offer, machines().get(self.offer.gpu_id)
+        what = f"{self.gpus} x {offer.gpu_id if machine is None else machine.name}"
+        return fact("rented", provider=offer.provider, instance=offer.instance, what=what, term=offer.term)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +151,10 @@ def _priced_offers(machine: Machine, devices: int, inputs: CostInputs, converter
         offer = fit.offer
         currency = converter.currency if converter.currency in offer.currencies else offer.currencies.split()[0]
         unit, times = (GPU_HOUR, fit.gpus) if offer.sold_by == "gpu" else (HOUR, 1)
-        title = as_it_is(fit.name)
-        paid = converter.listed("price", title, offer.price_per_hour, unit, currency, offer.seen)
+        paid = converter.listed("price", fit.title, offer.price_per_hour, unit, currency, offer.seen)
         hourly = converter.convert(offer.price_per_hour, currency) * times
         steps, prices = _billed(converter.range_of(hourly, hourly, hourly, offer.as_of), inputs, converter)
-        found.append(_Priced(offer.provider, fit.name, title, fit.copies, hourly, steps, (paid, *prices)))
+        found.append(_Priced(offer.provider, fit.name, fit.title, fit.copies, hourly, steps, (paid, *prices)))
     return tuple(found)
 
 

@@ -54,6 +54,11 @@ class Sensitivity:
     more: Flip | None = None
 
     @property
+    def is_price(self) -> bool:
+        """Whether the input is an amount of money."""
+        return any(name == "currency" for name, _ in self.label.figures)
+
+    @property
     def swing(self) -> Decimal:
         """How far apart the two answers are."""
         return abs(self.saves_to - self.saves_from)

@@ -15,7 +15,7 @@ from advisor.costs.inputs import Buyer, CostInputs
 from advisor.costs.money import Converter, UsedPrice, decimal
 from advisor.costs.price_rows import Case, Figure
 from advisor.costs.price_tables import figures
-from advisor.foundation.message import Message, as_it_is, fact
+from advisor.foundation.message import Message, fact
 
 # What is usual, by who buys: the figure of each term.
 _USUAL: Mapping[Buyer, Mapping[str, str]] = {
@@ -38,6 +38,7 @@ _USUAL: Mapping[Buyer, Mapping[str, str]] = {
         "api_decline": "api_price_decline",
     },
 }
+_UNITS = {"hour": fact("unit_working_hour"), "kW-month": fact("unit_kw_month")}  # of money
 _SPARES: Mapping[Buyer, int] = {"hobby": 0, "small-company": 0, "data-centre": 1}
 _LABELS = {
     "capital": fact("figure_capital"),
@@ -167,4 +168,5 @@ def _used(label: Message, row: Figure, converter: Converter) -> UsedPrice:
     if row.low is not None and row.high is not None:
         shown = fact("figure_in_range", what=label, low=row.low, high=row.high)
     currency, _, unit = row.unit.partition(" per ") if row.unit.startswith("USD") else ("", "", row.unit)
-    return converter.listed("figure", shown, row.typical, as_it_is(unit), currency, row.seen)
+    named = _UNITS.get(unit, fact("unit_listed", unit=unit))
+    return converter.listed("figure", shown, row.typical, named, currency, row.seen)

@@ -30,26 +30,20 @@ def _load_constants() -> None:
 
 if TYPE_CHECKING:
     from gguf.constants import (
-        GGML_QUANT_SIZES,
         GGUF_DEFAULT_ALIGNMENT,
         GGUF_MAGIC,
-        GGMLQuantizationType,
         GGUFValueType,
         LlamaFileType,
     )
 else:
     _load_constants()
     _constants = sys.modules[_NAME] if _NAME in sys.modules else __import__(_NAME, fromlist=["*"])
-    GGML_QUANT_SIZES = _constants.GGML_QUANT_SIZES
     GGUF_DEFAULT_ALIGNMENT, GGUF_MAGIC = _constants.GGUF_DEFAULT_ALIGNMENT, _constants.GGUF_MAGIC
-    GGMLQuantizationType, GGUFValueType = _constants.GGMLQuantizationType, _constants.GGUFValueType
-    LlamaFileType = _constants.LlamaFileType
+    GGUFValueType, LlamaFileType = _constants.GGUFValueType, _constants.LlamaFileType
 
 __all__ = [
-    "GGML_QUANT_SIZES",
     "GGUF_DEFAULT_ALIGNMENT",
     "GGUF_MAGIC",
-    "GGMLQuantizationType",
     "GGUFValueType",
     "LlamaFileType",
 ]

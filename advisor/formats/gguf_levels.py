@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from advisor.formats.gguf_constants import GGML_QUANT_SIZES, GGMLQuantizationType
+from advisor.formats.ggml_types import BLOCKS, Type
 from advisor.formats.level_id import GGUF, LevelId
 from advisor.foundation.message import Message, fact
 from advisor.models.model import Model
 
-Type = GGMLQuantizationType
 NATIVE_MIX = "MXFP4_MOE"  # what llama.cpp's authors made of models that were published in MXFP4
 
 # Whose rules for types, caches and buffers the engine follows.
@@ -126,10 +125,10 @@ PUBLISHERS_LEVELS: dict[str, Level] = {
 
 def block_size(kind: Type) -> int:
     """Elements per block."""
-    return GGML_QUANT_SIZES[kind][0]
+    return BLOCKS[kind][0]
 
 
 def row_bytes(kind: Type, elements: int) -> int:
     """Bytes of `elements` stored as `kind`; `elements` is a multiple of the block size."""
-    block, size = GGML_QUANT_SIZES[kind]
+    block, size = BLOCKS[kind]
     return elements // block * size

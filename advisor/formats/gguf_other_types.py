@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
-from advisor.formats.gguf_constants import GGML_QUANT_SIZES, GGMLQuantizationType
+from advisor.formats.ggml_types import BLOCKS, Type
 
 
 class OtherType(IntEnum):
-    """A type that the `gguf` package does not know."""
+    """A type that llama.cpp does not know."""
 
     Q4_0_4_4 = 31
     Q4_0_4_8 = 32
@@ -42,7 +42,7 @@ class OtherType(IntEnum):
     IQ1_KT = 158
 
 
-TensorType = GGMLQuantizationType | OtherType
+TensorType = Type | OtherType
 
 
 class Layout(NamedTuple):
@@ -62,7 +62,7 @@ _RETIRED = (
     OtherType.IQ4_NL_8_8,
 )
 _LAYOUTS: Mapping[int, Layout] = {
-    **{kind: Layout(*sizes) for kind, sizes in GGML_QUANT_SIZES.items()},
+    **{kind: Layout(*sizes) for kind, sizes in BLOCKS.items()},
     **dict.fromkeys(_RETIRED, Layout(32, 18)),
     OtherType.Q6_0: Layout(32, 26),
     OtherType.IQ2_K: Layout(256, 76),
@@ -82,7 +82,7 @@ _LAYOUTS: Mapping[int, Layout] = {
     OtherType.IQ1_KT: Layout(256, 56, 4),
 }
 TYPES: Mapping[int, TensorType] = {
-    **{kind.value: kind for kind in GGMLQuantizationType if kind in GGML_QUANT_SIZES},
+    **{kind.value: kind for kind in Type},
     **{kind.value: kind for kind in OtherType},
 }
 IK_LLAMA_CPP = "ik_llama.cpp"

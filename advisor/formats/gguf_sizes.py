@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from advisor.formats.gguf_levels import LEVELS, Level, Type, row_bytes
+from advisor.formats.ggml_types import Type
+from advisor.formats.gguf_levels import LEVELS, Level, row_bytes
 from advisor.formats.gguf_tensor_classes import TensorClass, classify
 from advisor.formats.gguf_types import traits, type_for
 from advisor.models.model import Model

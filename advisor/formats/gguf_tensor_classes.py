@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from advisor.formats.gguf_levels import Type
+from advisor.formats.ggml_types import Type
 from advisor.models.model import Model
 from advisor.models.tensors import Tensor
 from advisor.models.wiring import GgufWiring

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.formats.gguf_levels import LEVELS, NATIVE_MIX, Level, Type, block_size
+from advisor.formats.ggml_types import Type
+from advisor.formats.gguf_levels import LEVELS, NATIVE_MIX, Level, block_size
 from advisor.formats.gguf_tensor_classes import (
     FIRST_EIGHTH,
     FIRST_EIGHTH_RUNNING,

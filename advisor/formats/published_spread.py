@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from advisor.formats.gguf_constants import GGML_QUANT_SIZES
-from advisor.formats.gguf_levels import Level, Type
+from advisor.formats.ggml_types import BLOCKS, Type
+from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import GroupedTensors, grouped_tensors
 from advisor.formats.gguf_tensor_classes import VALUE_LIKE, Part
 from advisor.foundation.caches import kept_beside
@@ -81,7 +81,7 @@ def published_spread(model: Model, level: Level, own_mixes: bool, tolerance: flo
 
 
 def _bits(kind: Type) -> float:
-    block, size = GGML_QUANT_SIZES[kind]
+    block, size = BLOCKS[kind]
     return 8 * size / block
 
 

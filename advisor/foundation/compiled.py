@@ -19,7 +19,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
-from advisor.foundation.environment import environment
+from advisor.foundation.often_read import cache_setting
 from advisor.foundation.places import IMPORT_FOLDER, data_folder, user_cache_folder
 from advisor.foundation.version import VERSION
 
@@ -101,7 +101,7 @@ def _files(folder: str) -> Iterator[str]:
 
 def compiled_folder() -> Path | None:
     """Where it lies; None where nothing is to be kept on disk."""
-    chosen = environment().cache
+    chosen = cache_setting()
     if chosen == "":
         return None
     return (user_cache_folder() if chosen is None else Path(chosen)) / "compiled"

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message, sentence
+from advisor.foundation.often_read import CACHE, LANGUAGE
 
 _Settings = TypeVar("_Settings", bound="Settings")
 _Resolved = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
@@ -67,7 +68,7 @@ class Environment(Settings):
     )
     cache: str | None = Field(
         None,
-        alias="LLM_FIT_ADVISOR_CACHE",
+        alias=CACHE,
         title="a folder, or nothing",
         description="Where what was read from the Hub is kept; unset: the user's cache folder; nothing: not on disk",
     )
@@ -136,7 +137,7 @@ class Environment(Settings):
     )
     language: str = Field(
         "",
-        alias="LLM_FIT_ADVISOR_LANGUAGE",
+        alias=LANGUAGE,
         title="the name of a language that there is, such as en or de-CH",
         description="The language of sentences, reports and errors where a link names none, such as `de-CH`; "
         "unset: `en`",
@@ -265,21 +266,3 @@ def _read_once(
         # The value stays unsaid: it may be an address with a password.
         name = next(name for name, field in settings.model_fields.items() if field.alias == wrong)
         raise InputError.saying(must_be(settings, name)) from None
-
-
-def load_less() -> None:
-    """For a process of one answer, before it loads anything: what its libraries would start for nothing.
-
-    numpy's threads for large matrices, of which an answer has none, take a fifth of the time that it takes to load, and
-    more the more cores there are; pydantic would look for extensions in whatever else is installed.
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-
-
-_LANGUAGE = variable(Environment, "language")
-
-
-def language_setting() -> str:
-    """The language that the variables ask for, "" where they ask for none: asked for each sentence, hence by itself."""
-    return os.environ.get(_LANGUAGE, "").strip()

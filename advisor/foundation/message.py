@@ -17,12 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
-from typing import Any, TypeAlias
-
-from pydantic_core import CoreSchema, core_schema
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from advisor.foundation import numbers
 from advisor.foundation.units import format_count, gb, gib
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
 
 _SIGNS = {"or": " or ", "and": " and ", "semicolons": "; "}
 # How a text asks for a figure to be written, besides the ways of Python's own.
@@ -32,6 +33,7 @@ WAYS: dict[str, Callable[[Any], str]] = {
     "exact": numbers.exact,
     "plain": numbers.bare,
     "money": numbers.money,
+    "price": numbers.price,
     "gb": gb,
     "gib": gib,
     "count": format_count,
@@ -69,6 +71,8 @@ class Message:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
         """Kept on disk inside what was read, as JSON."""
+        from pydantic_core import core_schema  # which few processes need that say something
+
         writing = core_schema.plain_serializer_function_ser_schema(_kept)
         return core_schema.no_info_plain_validator_function(_message, serialization=writing)
 

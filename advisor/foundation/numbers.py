@@ -16,6 +16,7 @@ from typing import Any, Protocol
 ESTIMATE = 3  # significant digits
 ROUGH = 2
 _EVERY = 15  # a float's own
+_TEN_CENTS = 0.0995  # from here on two digits read as 0.10
 
 
 class Span(Protocol):
@@ -53,10 +54,20 @@ def bare(value: float) -> str:
 
 
 def money(amount: float | Decimal) -> str:
-    """An amount in a sentence: whole from ten on, cents below, what is less than that as a number: "1,276", "8.06"."""
-    return (
-        f"{amount:,.0f}" if amount >= 10 else f"{amount:.2f}" if amount >= 0.1 or not amount else approx(float(amount))
-    )
+    """An amount in a sentence: whole from ten on, cents below, two digits of less: "1,276", "8.06", "0.023"."""
+    if amount >= 10:
+        return f"{amount:,.0f}"
+    # What reads as ten cents is written so, whether it was rounded before or is here.
+    return f"{amount:.2f}" if amount >= _TEN_CENTS or not amount else rough(float(amount))
+
+
+def price(amount: float | Decimal) -> str:
+    """A price by the unit, as lists have it: whole from a hundred on, below with two decimals at least, but for whole
+    ones from ten on: "1,207", "10.60", "11", "0.145"."""
+    if amount >= 100:
+        return f"{amount:,.0f}"
+    whole, point, decimals = approx(float(amount), ESTIMATE + (amount >= 10)).partition(".")
+    return f"{whole}.{decimals:0<2}" if point or amount < 10 else whole
 
 
 def span(values: Span, write: Callable[[Any], str] = approx) -> str:

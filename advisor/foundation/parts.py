@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache, reduce
-from typing import Any, Literal, NamedTuple, Self, get_type_hints
+from threading import Lock
+from typing import Any, NamedTuple, Self, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -23,10 +24,28 @@ class Place(NamedTuple):
     field: FieldInfo
 
 
+class _Line(NamedTuple):
+    """How the value of a field is written down."""
+
+    key: str
+    name: str
+    default: Any
+    write: Callable[[Any], Any] | None
+
+
+_COMPILING = Lock()
+
+
 class Part(BaseModel):
     """A few fields that belong together. Where the key of a field is another word than its name, it is its alias."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Few parts of a question are given values; the rules of the others are never compiled.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+    @classmethod
+    def usual(cls) -> Self:
+        """The part of which nothing is said: its defaults, which are not validated."""
+        return cls.model_construct()
 
     @classmethod
     def places(cls) -> Mapping[str, Place]:
@@ -36,6 +55,9 @@ class Part(BaseModel):
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
         """The part with these values by key; raises InputError in one sentence."""
+        if not cls.__pydantic_complete__:
+            with _COMPILING:  # earlier releases of pydantic let two threads do it at once
+                cls.model_rebuild()
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
@@ -46,9 +68,15 @@ class Part(BaseModel):
         known = self.places()
         return self.model_copy(update={known[key].path[0]: value for key, value in values.items()})
 
-    def dump(self, mode: Literal["python", "json"] = "python", exclude_defaults: bool = False) -> dict[str, Any]:
+    def dump(self, exclude_defaults: bool = False) -> dict[str, Any]:
         """The values by key, as they are written down."""
-        return self.model_dump(mode=mode, by_alias=True, exclude_defaults=exclude_defaults)
+        kind: Any = type(self)
+        held, written = self.__dict__, {}
+        for line in _lines(kind):
+            value = held[line.name]
+            if not (exclude_defaults and value == line.default):
+                written[line.key] = value if line.write is None else line.write(value)
+        return written
 
 
 @dataclass(frozen=True)
@@ -77,12 +105,12 @@ class Composed:
         """The value of a key."""
         return reduce(getattr, self.places()[key].path, self)
 
-    def dump(self, mode: Literal["python", "json"] = "python", exclude_defaults: bool = False) -> dict[str, Any]:
+    def dump(self, exclude_defaults: bool = False) -> dict[str, Any]:
         """The values by key, as they are written down."""
         values: dict[str, Any] = {}
         kind: Any = type(self)
         for name in _kinds(kind):
-            values |= getattr(self, name).dump(mode, exclude_defaults)
+            values |= getattr(self, name).dump(exclude_defaults)
         return values
 
     @classmethod
@@ -95,6 +123,16 @@ class Composed:
                 raise InputError("Unknown key '{name}'.", name=one_line(key))
             found[known[key].path[0]][key] = value
         return found
+
+
+@cache
+def _lines(kind: type[Part]) -> tuple[_Line, ...]:
+    def line(key: str, place: Place) -> _Line:
+        writes = [told.func for told in place.field.metadata if isinstance(told, PlainSerializer)]
+        write: Any = writes[-1] if writes else None  # which takes the value alone
+        return _Line(key, place.path[0], place.field.default, write)
+
+    return tuple(line(key, place) for key, place in kind.places().items())
 
 
 @cache

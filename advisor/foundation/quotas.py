@@ -1,7 +1,7 @@
 """How much of what costs this server something a visitor may have: so many an hour, by user and by address.
 
-An office shares one address, so an address has several times what a user has. Counted in this process alone and
-forgotten with it; what is kept in the database has bounds of its own.
+An office shares one address, so an address has several times what a user has. Counted in this process and forgotten
+with it, and where replicas share a database, there too (`share`); what is kept in it has bounds of its own.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from threading import Lock
 
-from advisor.foundation.environment import environment
 from advisor.foundation.errors import InputError
 
 HOUR_S = 3600.0
 USERS_BEHIND_AN_ADDRESS = 5
 UPLOAD_BYTES = 4 << 20  # an upload counts once, and once more for each so many
 _MOST_REMEMBERED = 20_000  # users, and as many addresses
+_EQUAL_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,39 +50,89 @@ class OverQuota(InputError):
     wait_s = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What is used up of a share: of whose, and how long it takes to come back."""
+
+    kind: str
+    whose: str
+    seconds: float
+
+
+# Adds all of them to what was had, or none where one would come to more than an hour; how many seconds it takes until
+# each would have come back, or None where nobody can tell just now.
+Ledger = Callable[[Sequence[Charge]], Sequence[float] | None]
+# What is counted in common: each is work of a server for seconds or more. Reads are many, and cheap for it.
+IN_COMMON = ("uploads", "freezes", "runs")
+_Counted = Sequence[tuple[OrderedDict[tuple[str, str], float], Charge]]
+
+
 class Quotas:
     """`most` names how many of each kind a user may have an hour. They come back evenly, not all at the full hour."""
 
     def __init__(self, most: Callable[[], Mapping[str, int]], clock: Callable[[], float] = time.monotonic):
         self._most = most
         self._clock = clock
+        self._ledger: Ledger = lambda _: None
         self._lock = Lock()
         # Until when each one's share is used up, if it was used as fast as it comes back.
         self._users: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._addresses: OrderedDict[tuple[str, str], float] = OrderedDict()
 
+    def share(self, ledger: Ledger) -> None:
+        """From now on count what is counted in common in that ledger too."""
+        self._ledger = ledger
+
     def take(self, kind: str, visitor: Visitor, worth: int = 1) -> None:
-        """Count one, or something large as so many; raises OverQuota where the visitor has had all that there is."""
-        most, now = self._most()[kind], self._clock()
+        """Count one, or something large as so many; raises OverQuota where the visitor has had all that there is.
+
+        May wait for a database.
+        """
+        most = self._most()[kind]
+        if not most:
+            raise _refusal(kind, most, HOUR_S)
         counted = [
-            (table, (kind, name), worth * HOUR_S / (most * share))
-            for table, name, share in (
-                (self._users, visitor.user, 1),
-                (self._addresses, visitor.network, USERS_BEHIND_AN_ADDRESS),
+            (table, Charge(kind, f"{of} {name}", worth * HOUR_S / (most * share)))
+            for table, of, name, share in (
+                (self._users, "user", visitor.user, 1),
+                (self._addresses, "address", visitor.network, USERS_BEHIND_AN_ADDRESS),
             )
-            if name and most
+            if name
         ]
+        in_common = kind in IN_COMMON and not self._wait(counted, count=False)  # who had enough here asks no database
+        told = self._ledger([charge for _, charge in counted]) if in_common else None
+        wait = self._wait(counted, count=True) if told is None else self._told(counted, told)
+        if wait > 0:
+            raise _refusal(kind, most, wait)
+
+    def _wait(self, counted: _Counted, count: bool) -> float:
+        """Seconds until there is enough; where there is, 0, and it is had if so wanted."""
+        now = self._clock()
         with self._lock:
-            wait = HOUR_S if not most else 0.0
-            for table, key, each in counted:
-                wait = max(wait, max(table.get(key, now), now) + each - now - HOUR_S)
-            if wait > 1e-6:
-                raise _refusal(kind, most, wait)
-            for table, key, each in counted:
-                table[key] = max(table.get(key, now), now) + each
-                table.move_to_end(key)
-                while len(table) > _MOST_REMEMBERED:
-                    table.popitem(last=False)
+            after = [max(table.get((one.kind, one.whose), now), now) + one.seconds for table, one in counted]
+            wait = max(after, default=now) - now - HOUR_S
+            if wait > _EQUAL_S:
+                return wait
+            if count:
+                self._set(counted, after)
+        return 0.0
+
+    def _told(self, counted: _Counted, left: Sequence[float]) -> float:
+        """The same by what the ledger says, which is kept for the next time: it knows what was had elsewhere."""
+        wait = max(left, default=0.0) - HOUR_S
+        now = self._clock()
+        with self._lock:
+            for (table, one), seconds in zip(counted, left, strict=True):
+                had = now + (seconds - one.seconds if wait > _EQUAL_S else seconds)
+                self._set([(table, one)], [max(table.get((one.kind, one.whose), now), had)])
+        return wait if wait > _EQUAL_S else 0.0
+
+    def _set(self, counted: _Counted, until: Sequence[float]) -> None:
+        for (table, one), then in zip(counted, until, strict=True):
+            table[one.kind, one.whose] = then
+            table.move_to_end((one.kind, one.whose))
+            while len(table) > _MOST_REMEMBERED:
+                table.popitem(last=False)
 
 
 def uploads_worth(length: str | None) -> int:
@@ -102,7 +152,13 @@ def _refusal(kind: str, most: int, wait: float) -> OverQuota:
     return error
 
 
-QUOTAS = Quotas(lambda: environment().quotas)
+def _allowed() -> Mapping[str, int]:
+    from advisor.foundation.environment import environment  # which a process of one answer has no use for
+
+    return environment().quotas
+
+
+QUOTAS = Quotas(_allowed)
 _asking: ContextVar[Visitor | None] = ContextVar("asking", default=None)
 
 

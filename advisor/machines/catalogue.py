@@ -74,7 +74,11 @@ def machine(machine_id: str) -> Machine:
                 shown=repr(shown),
                 hint=did_you_mean(close),
             )
-        raise InputError("There is no machine {shown} in the catalogue.", shown=repr(shown))
+        raise InputError(
+            "There is no machine {shown} in the catalogue; describe it: machine=custom with memory_gib and "
+            "bandwidth_gb_s, and backend=cpu where it has no GPU.",
+            shown=repr(shown),
+        )
     return found
 
 

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from gguf.constants import MODEL_ARCH_NAMES, GGUFValueType, LlamaFileType, PoolingType
 
-from advisor.formats.gguf_levels import LEVELS, Type
+from advisor.formats.ggml_types import Type
+from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import grouped_tensors
 from advisor.foundation.errors import InputError
 from advisor.quantize.errors import Cancelled, RunFailed

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from gguf.constants import GGML_QUANT_VERSION, GGUFValueType, LlamaFileType
 
-from advisor.formats.gguf_levels import Level, Type
+from advisor.formats.ggml_types import Type
+from advisor.formats.gguf_levels import Level
 from advisor.foundation.errors import InputError
 from advisor.quantize.errors import Cancelled, RunFailed
 from advisor.quantize.gguf_source import UNQUANTIZED, GgufSource, as_float32, as_stored

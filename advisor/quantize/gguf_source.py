@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from gguf.constants import GGUFValueType
 
-from advisor.formats.gguf_levels import Level, Type
+from advisor.formats.ggml_types import Type
+from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import ALIGNMENT, grouped_tensors
 from advisor.foundation.errors import InputError
 from advisor.models.model import Model
@@ -150,4 +151,4 @@ def as_float32(raw: npt.NDArray[np.uint8], kind: Type) -> npt.NDArray[np.float32
 
 def as_stored(values: npt.NDArray[np.float32], kind: Type) -> npt.NDArray[np.uint8]:
     """float32 rows as bytes of an unquantized type, rounded to nearest even."""
-    return np.ascontiguousarray(gguf.quants.quantize(values, kind)).view(np.uint8)
+    return np.ascontiguousarray(gguf.quants.quantize(values, gguf.GGMLQuantizationType(kind))).view(np.uint8)

@@ -12,7 +12,8 @@ import gguf
 import numpy as np
 from gguf.constants import GGUFValueType
 
-from advisor.formats.gguf_levels import Type, row_bytes
+from advisor.formats.ggml_types import Type
+from advisor.formats.gguf_levels import row_bytes
 from advisor.formats.gguf_sizes import ALIGNMENT
 from advisor.sources.gguf_file import padded
 
@@ -71,7 +72,7 @@ def lay_out(metadata: Iterable[Entry], tensors: Sequence[tuple[str, tuple[int, .
     sizes = []
     for name, shape, kind in tensors:
         sizes.append(row_bytes(kind, shape[0]) * int(np.prod(shape[1:], dtype=np.int64)))
-        writer.add_tensor_info(name, shape[::-1], np.dtype(np.float32), sizes[-1], raw_dtype=kind)
+        writer.add_tensor_info(name, shape[::-1], np.dtype(np.float32), sizes[-1], gguf.GGMLQuantizationType(kind))
     writer.write_header_to_file(scratch)
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()

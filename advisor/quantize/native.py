@@ -30,7 +30,8 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from advisor.formats.gguf_levels import Type, row_bytes
+from advisor.formats.ggml_types import Type
+from advisor.formats.gguf_levels import row_bytes
 from advisor.foundation.places import real_run_install
 from advisor.quantize.errors import RunFailed, ToolMissing
 

@@ -223,7 +223,7 @@ class OtherPrograms(Part):
         return int((self.host_used_mib or 0) * MIB)
 
 
-NO_OTHERS = OtherPrograms()
+NO_OTHERS = OtherPrograms.usual()
 
 
 class Workload(Part):

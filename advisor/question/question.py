@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
 from advisor.costs.inputs import CostInputs
@@ -51,13 +51,13 @@ class Question(Composed):
     equal, however they were written.
     """
 
-    model: ModelChoice = field(default_factory=ModelChoice)
-    machine: MachineChoice = field(default_factory=MachineChoice)
-    others: OtherPrograms = field(default_factory=OtherPrograms)
-    workload: Workload = field(default_factory=Workload)
-    runtime: RuntimeChoice = field(default_factory=RuntimeChoice)
-    placement: PlacementWish = field(default_factory=PlacementWish)
-    requirements: Requirements = field(default_factory=Requirements)
+    model: ModelChoice = field(default_factory=ModelChoice.usual)
+    machine: MachineChoice = field(default_factory=MachineChoice.usual)
+    others: OtherPrograms = field(default_factory=OtherPrograms.usual)
+    workload: Workload = field(default_factory=Workload.usual)
+    runtime: RuntimeChoice = field(default_factory=RuntimeChoice.usual)
+    placement: PlacementWish = field(default_factory=PlacementWish.usual)
+    requirements: Requirements = field(default_factory=Requirements.usual)
     costs: CostInputs = field(default_factory=CostInputs)
     given: frozenset[str] = field(default=frozenset(), compare=False)
 
@@ -112,9 +112,9 @@ class Question(Composed):
         back = {key: FIELDS[key].default for key, value in values.items() if value is None}
         return replace(super().with_values(**(values | back)), given=self.given.union(values).difference(back))
 
-    def chosen(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+    def chosen(self) -> dict[str, Any]:
         """The least that restores this question: model, machine, and what is not a default."""
-        return self._chosen(self.values(mode))
+        return self._chosen(self.values())
 
     def _chosen(self, values: Mapping[str, Any]) -> dict[str, Any]:
         kept = {"model", "machine", *self.pins, *self.changed()}
@@ -123,13 +123,13 @@ class Question(Composed):
         ordered = dict.fromkeys(("model", "machine", *values))
         return {key: values[key] for key in ordered if key in kept and values.get(key) is not None}
 
-    def values(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
         """Every key with its value as it is written down, also where that is the default."""
-        return _in_order(self.dump(mode))
+        return _in_order(self.dump())
 
-    def changed(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+    def changed(self) -> dict[str, Any]:
         """The values that are not the default."""
-        return _in_order(self.dump(mode, exclude_defaults=True))
+        return _in_order(self.dump(exclude_defaults=True))
 
     def to_query(self, also: Collection[str] = ()) -> str:
         """The shortest query string that restores this question: defaults are left out, but of the keys in `also`."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.launching import launch_of
 from advisor.answer.plans import runtime_name
 from advisor.answer.reasons import reasons
-from advisor.costs.money import UsedPrice, plain
+from advisor.costs.money import UsedPrice
 from advisor.costs.options import Option
 from advisor.costs.staircase import Line
 from advisor.foundation.data_release import data_release
@@ -25,7 +26,7 @@ from advisor.runtimes.commands import commands
 from advisor.runtimes.registry import runtime_by
 from advisor.speed.explain import explanation
 from advisor.words import label, say, say_all, to_tell, told
-from advisor.words.written import exact, gib, number
+from advisor.words.written import amount, exact, gib, number
 
 ASKED = to_tell("as asked for")  # the note of an assumption that is the user's
 KEPT_FREE = to_tell("kept free of each device")
@@ -123,7 +124,7 @@ def _assumptions(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     facts += [Fact(told("Quality"), basis_word(quality.basis), said) for said in say_all(quality.remarks, "report")]
     if shown.costs is not None:
         for option in shown.costs.options:
-            facts += [_bill_line(option, line) for line in option.bill]
+            facts += [_bill_line(option, line, shown.costs.currency) for line in option.bill]
         facts += [Fact(told("Costs"), told("note"), note) for note in say_all(shown.costs.notes, "report")]
     return tuple(facts)
 
@@ -150,14 +151,12 @@ def _asked(answer: Answer) -> list[Fact]:
         Fact(told("Country of the electricity price"), question.costs.power.country, told(ASKED)),
     ]
     return facts + [
-        Fact(label(key), _value(value), told(ASKED))
-        for key, value in question.changed("json").items()
-        if key not in _TOLD
+        Fact(label(key), _value(value), told(ASKED)) for key, value in question.changed().items() if key not in _TOLD
     ]
 
 
 def _value(value: object) -> str:
-    return exact(value) if isinstance(value, int | float) else str(value)
+    return exact(value) if isinstance(value, int | float) else told("{value:table}", value=str(value))
 
 
 def _capital(text: str) -> str:
@@ -226,20 +225,32 @@ def _sources(answer: Answer, shown: Candidate) -> tuple[SourceRow, ...]:
             SourceRow(_price_words(price), price.source or told("your input"), _day(price))
             for price in shown.costs.prices[:_MOST_PRICES]
         ]
-    return tuple(rows)
+    return tuple(dict.fromkeys(rows))  # several figures of one page are one source
 
 
-def _bill_line(option: Option, line: Line) -> Fact:
-    return Fact(f"{told(NAMES[option.name])}: {say(line.label)}", str(line.amount), say(line.how))
+def _bill_line(option: Option, line: Line, currency: str) -> Fact:
+    label = told("{way}: {line}", way=told(NAMES[option.name]), line=say(line.label, "report"))
+    return Fact(label, amount(number(line.amount, ",.2f"), currency), say(line.how, "report"))
 
 
 def _price_words(price: UsedPrice) -> str:
-    own = told(", given by you") if price.users_own else ""
-    return f"{say(price.label)}: {plain(price.value)} {price.currency} {say(price.unit)}".strip() + own
+    value = _price_in_digits(price.value) if price.currency else exact(float(price.value))
+    said = amount(value, price.currency) if price.currency else value
+    each = "" if price.unit.kind == "unit_ratio" else say(price.unit, "report")
+    what = told("{label}: {value}", label=say(price.label, "report"), value=f"{said} {each}".rstrip())
+    return what + (told(", given by you") if price.users_own else "")
+
+
+def _price_in_digits(value: Decimal) -> str:
+    """All its digits: whole, or with two decimals at least."""
+    decimals = -int(value.normalize().as_tuple().exponent)
+    return number(value, f",.{max(2, decimals)}f" if decimals > 0 else ",.0f")
 
 
 def _day(price: UsedPrice) -> str:
-    return "" if price.as_of is None else price.as_of.isoformat()
+    if price.users_own:
+        return ""
+    return told("no date") if price.as_of is None else price.as_of.isoformat()
 
 
 def _commands(answer: Answer, shown: Candidate) -> tuple[Command, ...]:

@@ -130,7 +130,11 @@ def _asked(answers: Sequence[Answer]) -> tuple[Row, ...]:
             [told("{context:,} tokens", context=one.workload.context) for one in questions],
         ),
         _row(group, told("Users"), [number(one.workload.users, ",") for one in questions]),
-        _row(group, told("Goal"), [one.requirements.goal.replace("-", " ") for one in questions]),
+        _row(
+            group,
+            told("Goal"),
+            [told("{goal:table}", goal=one.requirements.goal.replace("-", " ")) for one in questions],
+        ),
         _row(
             group,
             told("Required"),

@@ -48,7 +48,10 @@ def _payload(answers: Sequence[Answer], letters: str, link: str, paper: Paper) -
             "date": [day.year, day.month, day.day],
             "footer": f"{PRODUCT} {VERSION} \u00b7 {title} \u00b7 {written_day(day)}",
             "explained": told(EXPLAINED),
-            "columns": [f"{letter}: {names_of(one)}" for letter, one in zip(letters, answers, strict=False)],
+            "columns": [
+                told("{letter}: {names}", letter=letter, names=names_of(one))
+                for letter, one in zip(letters, answers, strict=False)
+            ],
             "groups": [
                 {"name": name, "rows": [_row(row) for row in those]}
                 for name, those in groupby(rows, key=lambda row: row.group)

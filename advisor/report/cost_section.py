@@ -40,6 +40,7 @@ def cost_section(shown: Candidate, own_hardware: bool = False) -> Costs | None:
             (
                 *[told(COMPARED_ONLY)] * own_hardware,
                 *say_all(money_words(shown), "report"),
+                *[told("At the end the cost of owning falls by what the hardware is sold for.")] * _is_sold(costs),
                 *say_all(_notes(costs), "report"),
                 *(say(why, "report") for _, why in costs.missing),
             )
@@ -49,6 +50,10 @@ def cost_section(shown: Candidate, own_hardware: bool = False) -> Costs | None:
     )
 
 
+def _is_sold(costs: Found) -> bool:
+    return costs.own is not None and costs.own.resale > 0
+
+
 def _paid(point: MonthPoint, name: str) -> float:
     return float({"own": point.own, "rent": point.rent, "api": point.api}[name] or 0)
 
@@ -56,7 +61,7 @@ def _paid(point: MonthPoint, name: str) -> float:
 def _option(option: Option, chosen: bool) -> CostOption:
     monthly, each = option.monthly, option.per_million_tokens
     return CostOption(
-        name=f"{told(NAMES[option.name])}: {say(option.title, 'report')}",
+        name=told("{way}: {line}", way=told(NAMES[option.name]), line=say(option.title, "report")),
         upfront=float(option.upfront),
         monthly=Range(float(monthly.low), float(monthly.typical), float(monthly.high)),
         per_million_tokens=Range(float(each.low), float(each.typical), float(each.high)),

@@ -199,7 +199,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """Where a figure comes from: what it is, the source (often an address), and the month it was checked."""
+    """Where a figure comes from: what it is, the source (often an address), and from when it is."""
 
     what: str
     source: str

@@ -14,7 +14,7 @@ from advisor.words.written import approx, money, span
 _LABEL_GAP = 0.1  # of the chart's height: the least distance of two names beside their lines
 _MINUS = "\u2212"
 # What fits beside a chart, in characters; longer texts are cut there and told in full elsewhere.
-_TASK, _BASIS, _OPTION, _BAR = 22, 44, 28, 42
+_TASK, _BASIS, _OPTION, _BAR = 22, 44, 28, 46
 _LETTER_PT, _BOLD_PT = 4.2, 4.9  # the widest mean of a letter at 8.5 pt
 
 
@@ -100,7 +100,7 @@ def memory_payload(chart: MemoryChart, most: int = CHART_BARS) -> dict[str, Any]
             }
             for bar in bars
         ],
-        "names_pt": min(190.0, max(52.0, 10 + max(_name_pt(bar, bar.level == chart.recommended) for bar in bars))),
+        "names_pt": min(200.0, max(52.0, 10 + max(_name_pt(bar, bar.level == chart.recommended) for bar in bars))),
         "ticks": _axis(ticks(end), 0, end),
         "capacity": capacity / end if capacity else None,
         "capacity_label": told("Capacity {capacity} GiB", capacity=number(capacity, 1)) if capacity else "",
@@ -138,7 +138,11 @@ def quality_payload(rows: Sequence[QualityRow]) -> dict[str, Any] | None:
             }
             for row in rows
         ],
-        "in_full": [f"{row.task}: {row.basis}" for row in rows if len(row.basis) > _BASIS or len(row.task) > _TASK],
+        "in_full": [
+            told("{task}: {basis}", task=row.task, basis=row.basis)
+            for row in rows
+            if len(row.basis) > _BASIS or len(row.task) > _TASK
+        ],
         "ticks": [{**tick, "label": f"{tick['label']} %"} for tick in _axis(ticks(end, 5, start), start, end)],
     }
 

@@ -84,8 +84,7 @@ def _left(device: dict[str, Any]) -> int:
 
 def question_to_yaml(question: Question) -> str:
     """Everything the user chose, and nothing else: what is left out keeps its default."""
-    # Through JSON, so that switches become the words of the link: flash_attention: "off".
-    values = question.chosen("json")
+    values = question.chosen()
     # PyYAML folds these line breaks of Unicode into spaces unless it escapes them.
     breaks = any(sign in str(value) for sign in "\x85\u2028\u2029" for value in values.values())
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=not breaks, width=1000)

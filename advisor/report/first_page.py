@@ -13,7 +13,7 @@ from advisor.answer.recommendation import Recommendation
 from advisor.answer.turning_points import turning_points, turning_words
 from advisor.answer.verdict import verdict
 from advisor.costs.money import OLD_AFTER_DAYS, UsedPrice
-from advisor.foundation.message import Span
+from advisor.foundation.message import Message, Span
 from advisor.foundation.ranges import Range
 from advisor.report.brief import Brief, Figure
 from advisor.report.how_sure import (
@@ -198,50 +198,59 @@ def _look_again(found: Recommendation, has_changes: bool) -> str:
     oldest = oldest_price(found)
     if oldest is None:
         if has_changes:
-            return told("No price here grows old; look again as soon as one of these happens.")
+            return told("No price here grows old; look again as soon as something above happens.")
         return told("No price here grows old; look again when another model or machine comes into question.")
-    today, label = found.asked.today, say(oldest.label, "report")
+    today, label = found.asked.today, say(_without_range(oldest.label), "report")
     if oldest.as_of is None and oldest.checked is not None:
         due = oldest.checked + timedelta(days=OLD_AFTER_DAYS)
         if due > today:
             return told(
-                "Look again on {day}: the source of the price that this rests on most ({price}) names no day, and was "
-                "read on {read}.",
+                "Look again on {day}: the source of the price that the decision hangs on most ({price}) names no day, "
+                "and was read on {read}.",
                 day=written_day(due),
                 price=label,
                 read=written_day(oldest.checked),
             )
     if oldest.as_of is None:
         return told(
-            "Ask for fresh prices before you sign: the source of the price that this rests on most ({price}) does not "
-            "say from which day it is.",
+            "Ask for fresh prices before you sign: the source of the price that the decision hangs on most ({price}) "
+            "does not say from which day it is. Then look again {days} days later.",
             price=label,
+            days=OLD_AFTER_DAYS,
         )
     due, seen = oldest.as_of + timedelta(days=OLD_AFTER_DAYS), written_day(oldest.as_of)
     if due <= today:
         return told(
-            "Ask for fresh prices before you sign: the oldest that this rests on ({price}) is of {seen}, {age:,} days "
-            "ago.",
+            "Ask for fresh prices before you sign: the oldest that the decision hangs on ({price}) is of {seen}, "
+            "{age:,} days ago. Then look again {days} days later.",
             price=label,
             seen=seen,
             age=(today - oldest.as_of).days,
+            days=OLD_AFTER_DAYS,
         )
     if has_changes:
         return told(
-            "Look again on {day}, or as soon as one of these happens: that day the oldest price that this rests on "
-            "({price}, of {seen}) is {days} days old.",
+            "Look again on {day}, when the oldest price that the decision hangs on ({price}, of {seen}) is {days} days "
+            "old, or as soon as something above happens.",
             day=written_day(due),
             price=label,
             seen=seen,
             days=OLD_AFTER_DAYS,
         )
     return told(
-        "Look again on {day}: that day the oldest price that this rests on ({price}, of {seen}) is {days} days old.",
+        "Look again on {day}, when the oldest price that the decision hangs on ({price}, of {seen}) is {days} days "
+        "old.",
         day=written_day(due),
         price=label,
         seen=seen,
         days=OLD_AFTER_DAYS,
     )
+
+
+def _without_range(label: Message) -> Message:
+    """What a price is of, without the ends that its source gives."""
+    what = dict(label.figures).get("what")
+    return what if label.kind == "price_in_range" and isinstance(what, Message) else label
 
 
 def oldest_price(found: Recommendation) -> UsedPrice | None:

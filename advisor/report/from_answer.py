@@ -97,7 +97,9 @@ def report_of(answer: Answer, cover: Cover | None = None, link: str = "") -> Rep
         costs=cost_section(shown, answer.question.requirements.own_hardware) if runs else None,
         why=say_all(reasons(answer), "report"),
         risks=risks(answer, shown) if runs else (),
-        choices=tuple(f"{role_word(one.role)}: {say(one.gain, 'report')}" for one in choices(answer)),
+        choices=tuple(
+            told("{role}: {gain}", role=role_word(one.role), gain=say(one.gain, "report")) for one in choices(answer)
+        ),
         what_would_flip=tuple(say(flip.sentence, "report") for flip in flips(answer)),
         next_steps=next_steps(advised, link),
         notes=say_all(answer.notes, "report"),
@@ -147,12 +149,9 @@ def _key_figures(answer: Answer, shown: Candidate) -> tuple[Fact, ...]:
     )
     found = [Fact(told("Memory needed"), gib(plan.needed_bytes), whose)]
     if shown.kept is not None:
-        note = told(
-            "{low:.0f} to {high:.0f} %, {basis}",
-            low=shown.kept.low,
-            high=min(shown.kept.high, 100),
-            basis=basis_word(shown.quality.basis),
-        )
+        basis = basis_word(shown.quality.basis)
+        low, high = shown.kept.low, min(shown.kept.high, 100)
+        note = basis if low == high else told("{low:.0f} to {high:.0f} %, {basis}", low=low, high=high, basis=basis)
         found.append(Fact(told("Quality kept"), f"{number(min(shown.kept.typical, 100), '.1f')} %", note.rstrip(", ")))
     if shown.tokens_per_s is not None:
         speed = shown.tokens_per_s

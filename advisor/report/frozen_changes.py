@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.report.document import Costs, ReportDocument
 from advisor.report.drawing import number
-from advisor.words import told
+from advisor.words import in_use, told
 
 _SPEED_STEP = 0.02  # of the old value; a smaller change is no news
 _QUALITY_STEP = 0.1  # percentage points
@@ -146,16 +146,21 @@ def _costs(then: Costs | None, now: Costs | None) -> list[str]:
             0,
             told(
                 "Prices changed: today '{cheapest}' is the cheapest way; it was '{was}'.",
-                cheapest=cheapest.lower(),
-                was=was.lower(),
+                cheapest=_inside(cheapest),
+                was=_inside(was),
             ),
         )
     return [*found, *_break_even(then, now)]
 
 
+def _inside(name: str) -> str:
+    """The name of a way inside a sentence: German nouns stay as they are."""
+    return name if in_use().startswith("de") else name.lower()
+
+
 def _monthly(costs: Costs) -> dict[str, float]:
     """Typical cost of a month by way of paying: "Own it"."""
-    return {option.name.partition(":")[0]: option.monthly.typical for option in costs.options}
+    return {option.name.partition(":")[0].strip(): option.monthly.typical for option in costs.options}
 
 
 def _break_even(then: Costs, now: Costs) -> list[str]:

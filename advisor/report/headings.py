@@ -14,6 +14,7 @@ def headings() -> dict[str, str]:
     """By the names that templates and pages use for them."""
     return {
         "money": told("What it costs"),
+        "sure": told("How sure?"),
         "gets": told("What people get"),
         "ways": told("Three ways to get it"),
         "changes": told("What would change the decision"),
@@ -53,7 +54,7 @@ def headings() -> dict[str, str]:
         "reproduce": told("Make this report again"),
         "sources": told("Sources"),
         "source": told("Source"),
-        "checked": told("Checked"),
+        "checked": told("Date"),
         "about": told("This report"),
         "weights": told("Weights"),
         "kv_cache": told("KV cache"),

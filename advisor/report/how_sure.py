@@ -10,7 +10,7 @@ from advisor.answer.candidate import Candidate
 from advisor.answer.policy import ALL_KEPT, GOOD_PERCENT, READING_TOKENS_PER_S, VISIBLE_POINTS
 from advisor.costs.money import EACH, GPU_HOUR, HOUR, MILLION_TOKENS, UsedPrice
 from advisor.costs.options import Option
-from advisor.words import say, told, written_day, written_month
+from advisor.words import say, told, written_days, written_month
 
 _HARDLY, _STANDS_OUT = 99.0, 90.0  # percent kept (`quality.tasks.DEMANDS`)
 _AS_FAST = 1.5  # times reading, up to which it is "about as fast"
@@ -69,12 +69,12 @@ def day_of_speed(shown: Candidate) -> str:
 
 def days_of_money(option: Option) -> str:
     """From when the prices of an option are: of machines, their hours, or tokens; "" where none has a date."""
-    days = sorted(price.as_of for price in moving(option) if price.as_of is not None)
+    listed = [price for price in moving(option) if not price.users_own]
+    days = sorted(price.as_of for price in listed if price.as_of is not None)
     if not days:
         return ""
-    if days[0] == days[-1]:
-        return written_day(days[0])
-    return told("{first} to {last}", first=written_day(days[0]), last=written_day(days[-1]))
+    dated = written_days(days[0], days[-1])
+    return dated if len(days) == len(listed) else told("{days}, some without a date", days=dated)
 
 
 def moving(option: Option) -> tuple[UsedPrice, ...]:

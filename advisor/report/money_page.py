@@ -35,7 +35,7 @@ def _row(each: Sensitivity, currency: str) -> tuple[str, ...]:
     turns = say_all(turning_words(each), "report")
     return (
         say(each.label, "report"),
-        told("{value:approx}", value=each.value),
+        told("{value:price}" if each.is_price else "{value:approx}", value=each.value),
         _saved(each.saves_from, currency),
         _saved(each.saves_to, currency),
         " ".join(turns) or told("Nowhere from a tenth to ten times of it."),

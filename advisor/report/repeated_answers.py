@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from advisor.foundation.compiled import SUFFIX, compiled_folder, kept, program_state
-from advisor.foundation.environment import language_setting
+from advisor.foundation.often_read import language_setting
 from advisor.foundation.places import data_folder
 
 _MOST = 500  # files

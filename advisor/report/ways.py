@@ -18,6 +18,7 @@ from advisor.words import say, told
 _WAYS: tuple[Way, ...] = ("own", "rent", "api")
 _NONE = "–"
 _IDLE = 0.2  # share of the hours, below which what is paid for idle hours is the main risk
+_MANY = 3  # offers, of which there is a middle
 _APART = Decimal("1.5")  # dearest over cheapest offer
 
 
@@ -60,7 +61,12 @@ def _what(found: Recommendation, way: Way) -> str:
             return told("No host promises what is asked for.")
         if option is None:
             return _why_not(found, way)
-        return told("{model} from {host}", model=model, host=say(option.title, "report"))
+        host = say(option.title, "report")
+        if option.offers < _MANY:
+            return told("{model} from {host}", model=model, host=host)
+        return told(
+            "{model}; the middle of {offers} prices is that of {host}", model=model, offers=option.offers, host=host
+        )
     if not found.runs:
         return told("{model} does not run on {machine} as asked", model=about.entry.name, machine=about.machine_name)
     if option is None:

@@ -106,7 +106,7 @@ class Launch:
     @property
     def short_name(self) -> str:
         """The model's name as files are called: no spaces, no signs that mean something to a shell."""
-        base = self.hf_repo.split("/")[1] if self.hf_repo else self.model_name
+        base = self.hf_repo.split("/")[1] if self.hf_repo else self.model_name.removesuffix(".gguf")
         return re.sub(r"[^A-Za-z0-9._-]+", "-", base[:_LONGEST]).strip("-.") or "model"
 
     @property

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from advisor.formats.gguf_other_types import OtherType
 from advisor.foundation.errors import InputError, one_line, printable
 from advisor.foundation.message import Message, sentence
 from advisor.models.blueprints import model_from_config
+from advisor.models.model import Model
 from advisor.sources.gguf_file import GgufHeader, join_splits
 from advisor.sources.gguf_header import read_gguf_header
 from advisor.sources.gguf_model import model_of
@@ -21,6 +23,7 @@ from advisor.sources.resolved import ResolvedModel, today
 from advisor.sources.stored_file import StoredFile, stored_file
 
 MAX_CONFIG_BYTES = 4 << 20
+_QUANTIZED = "quantization"
 SPLIT_NAME = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 
 
@@ -43,7 +46,15 @@ def from_config_text(text: str, name: str = "config.json") -> ResolvedModel:
         model=model,
         source=sentence("Computed from {name}; nothing to compare it with.", name=name),
         as_of=today(),
+        notes=_packed(model, raw) if _QUANTIZED in text else (),
     )
+
+
+def _packed(model: Model, config: dict[str, Any]) -> tuple[Message, ...]:
+    # Late: most configs are of 16-bit weights, and what packings there are is told by many tables.
+    from advisor.sources.declared_size import declared_notes
+
+    return declared_notes(model, config)
 
 
 def from_gguf_bytes(content: bytes, name: str) -> ResolvedModel:

@@ -12,6 +12,7 @@ from advisor.models.blueprints import known_to_nobody, model_from_config
 from advisor.models.model import Model
 from advisor.sources import hub
 from advisor.sources.addresses import HubAddress, hub_file_link
+from advisor.sources.declared_size import declared_notes
 from advisor.sources.files import SPLIT_NAME, from_header
 from advisor.sources.gguf_model import model_of
 from advisor.sources.quantization import unpacked
@@ -98,6 +99,7 @@ def _from_config_of(repository: Repository) -> ResolvedModel:
             notes.append(compared.sentence(what))
     elif not repository.tensors:
         notes.append(sentence("There are no safetensors files to compare with: sizes follow from config.json alone."))
+        notes += declared_notes(model, repository.config)
     notes += _parts(repository)
     return _of_repository(repository, model, source, notes)
 

@@ -58,7 +58,7 @@ class _Parser:
     def __init__(self, read: ReadRange, name: str):
         self.name = name
         self.forecast = Forecast()
-        self.window = Window(read, name, MAX_HEADER_BYTES, _FIRST_READ, lambda: self.forecast.end(self.window.position))
+        self.window = Window(read, name, MAX_HEADER_BYTES, _FIRST_READ, self.forecast.end)
         self.metadata: dict[str, Value] = {}
         self.array_lengths: dict[str, int] = {}
         self.strings_left = MAX_STRINGS

@@ -33,14 +33,22 @@ from advisor.sources.quantization_other import aqlm, exl2, exl3, fp_quant, hqq, 
 
 def declared(config: Section) -> Declared | None:
     """What the config says, None where it says nothing."""
+    section = section_of(config)
+    if section is None:
+        return None
+    return _mlx(section) if section == config.get("quantization") else _from_section(section)
+
+
+def section_of(config: Section) -> Section | None:
+    """Where the config says it: mlx-lm has a section of its own, which it writes under the usual name too."""
     text = config.get("text_config")
     section = config.get("quantization_config") or (text if isinstance(text, Mapping) else {}).get(
         "quantization_config"
     )
-    if isinstance(section, Mapping) and section:
-        return _from_section(section)
     mlx = config.get("quantization")
-    return _mlx(mlx) if isinstance(mlx, Mapping) and "bits" in mlx else None
+    if isinstance(mlx, Mapping) and "bits" in mlx and (not section or section == mlx):
+        return mlx
+    return section if isinstance(section, Mapping) and section else None
 
 
 def _from_section(section: Section) -> Declared:
@@ -149,10 +157,17 @@ def _compressed(section: Section) -> Declared:
 def _compressed_groups(section: Section) -> Iterator[Packing]:
     groups = section.get("config_groups")
     for group in groups.values() if isinstance(groups, Mapping) else ():
-        weights = group.get("weights") if isinstance(group, Mapping) else None
-        if isinstance(weights, Mapping):
-            form = str(group.get("format") or section.get("format") or "")
-            yield _compressed_group(form, weights, group.get("input_activations"))
+        if (packing := compressed_group(section, group)) is not None:
+            yield packing
+
+
+def compressed_group(section: Section, group: Any) -> Packing | None:
+    """The packing of one of `config_groups`, None where it packs no weights."""
+    weights = group.get("weights") if isinstance(group, Mapping) else None
+    if not isinstance(weights, Mapping):
+        return None
+    form = str(group.get("format") or section.get("format") or "")
+    return _compressed_group(form, weights, group.get("input_activations"))
 
 
 def _compressed_group(form: str, weights: Section, inputs: Any) -> Packing:

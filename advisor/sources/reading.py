@@ -37,11 +37,11 @@ class CutOff(InputError):
 class Window:
     """The beginning of a file, held only from where the parser stands, and fetched as the parser advances.
 
-    `forecast` returns where the parser expects its part of the file to end; a fetch reads up to there, so that
-    a remote header takes few requests without reading much beyond it.
+    `forecast` returns where the parser, at a position, expects its part of the file to end; a fetch reads up to there,
+    so that a remote header takes few requests without reading much beyond it.
     """
 
-    def __init__(self, read: ReadRange, name: str, limit: int, first: int, forecast: Callable[[], int]):
+    def __init__(self, read: ReadRange, name: str, limit: int, first: int, forecast: Callable[[int], int]):
         self._read = read
         self._name = name
         self._limit = limit
@@ -66,8 +66,8 @@ class Window:
                 name=self._name,
                 limit=self._limit >> 20,
             )
-        end = min(max(wanted, self._forecast() if self._base + len(self.data) else self._first), self._limit)
         held = self._base + len(self.data)
+        end = min(max(wanted, self._forecast(self.position) if held else self._first), self._limit)
         more = self._read(held, end)
         self.data = self.data[self.at :] + more[: end - held]
         self._base, self.at = self._base + self.at, 0

@@ -108,6 +108,11 @@ class Repository:
         return part_of(tensor.name, self.layers)
 
     @property
+    def gguf_only(self) -> bool:
+        """Whether it holds nothing that other levels are made from."""
+        return bool(self.models) and not self.tensors
+
+    @property
     def models(self) -> tuple[GgufFile, ...]:
         """The GGUF files that hold a language model."""
         return tuple(file for file in self.gguf if not file.projector)

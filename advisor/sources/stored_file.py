@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from advisor.formats.gguf_levels import LEVELS, Level, Type
+from advisor.formats.ggml_types import Type
+from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_other_types import layout, loaded_only_by
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.stored_tensor import Stored

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from advisor.formats.gguf_levels import Type
+from advisor.formats.ggml_types import Type
 from advisor.foundation.message import fact
 from advisor.models.blueprints import names_of
 from advisor.models.model import Model

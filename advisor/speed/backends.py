@@ -18,6 +18,7 @@ BACKENDS: tuple[Backend, ...] = get_args(Backend)
 _BY_VENDOR: dict[str, Backend] = {"NVIDIA": "cuda", "Apple": "metal", "AMD": "rocm", "Intel": "sycl"}
 # Sold with several sizes of one memory: the same chip at the same speed.
 _MEMORY_SIZE = re.compile(r"-\d{1,4}gb$")
+_MEMORY_IN_WORDS = re.compile(r" \d{1,4}GB$")
 _FAR = 8192  # tokens
 SERVER_BANDWIDTH = 200e9  # bytes/s, of eight channels and more, which CPUs reach less of
 # Cards without tensor cores and, mostly, without fast 16-bit arithmetic.
@@ -51,6 +52,11 @@ def check_backend(backend: str) -> Backend:
 def chip_of(machine: Machine) -> str:
     """The machine's id without the size of its memory, where one chip is sold with several."""
     return _MEMORY_SIZE.sub("", machine.id) if machine.unified else machine.id
+
+
+def chip_name(machine: Machine) -> str:
+    """The same as people call it: "Apple M4 Max (40-core GPU)"."""
+    return _MEMORY_IN_WORDS.sub("", machine.name) if machine.unified else machine.name
 
 
 @lru_cache(maxsize=4096)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import Message, fact
-from advisor.speed.backends import chip_of, group_of
+from advisor.speed.backends import chip_name, group_of
 from advisor.speed.estimate import Speed
 from advisor.speed.rate import Rate
 from advisor.speed.roofline import DECODE_TERMS, PREFILL_TERMS
@@ -122,7 +122,7 @@ def _terms(rate: Rate, words: dict[str, Message], names: tuple[str, ...]) -> tup
 
 def _evidence(speed: Speed) -> Message:
     machine, rate = speed.devices[0], speed.rate
-    chip = chip_of(machine)
+    chip = chip_name(machine)
     what = {
         "level": fact("measured_at_level", chip=chip),
         "model": fact("measured_of_model", chip=chip),

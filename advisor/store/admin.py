@@ -21,7 +21,7 @@ from advisor.foundation.environment import QUOTAS, environment
 from advisor.foundation.errors import InputError
 from advisor.store.migrate import NEWEST
 from advisor.store.store import EMPTIED, MOST_PER_OWNER, Store
-from advisor.store.tables import UtcDateTime, metadata, snapshots
+from advisor.store.tables import KEPT, UtcDateTime, runs, snapshots
 
 _FORMAT = "llm-fit-advisor-backup"
 _AT_ONCE = 200
@@ -108,15 +108,51 @@ def usage(store: Store, most: int = 10) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who froze something that works, or had a run. `name` is the beginning of a hash where nobody logs in."""
+
+    name: str
+    frozen: int
+    bytes: int
+    runs: int
+    last: datetime
+
+
+def users(store: Store) -> tuple[User, ...]:
+    """Everybody of whom anything is kept, who was here last first; raises StoreUnavailable."""
+    size = func.coalesce(func.sum(_size()), 0).label("size")
+    parts = func.count().label("number"), func.max(snapshots.c.maker).label("maker")
+    frozen = select(snapshots.c.owner_hash, *parts, size, func.max(snapshots.c.created_at).label("last"))
+    frozen = frozen.where(_alive()).group_by(snapshots.c.owner_hash)
+    had = select(runs.c.owner_hash, func.count().label("number"), func.max(runs.c.created_at).label("last"))
+    with store.reading() as connection:
+        froze = {row.owner_hash: row for row in connection.execute(frozen)}
+        ran = {row.owner_hash: row for row in connection.execute(had.group_by(runs.c.owner_hash))}
+    found = []
+    for owner in froze.keys() | ran.keys():
+        kept, run = froze.get(owner), ran.get(owner)
+        found.append(
+            User(
+                name=(kept.maker if kept is not None else "") or owner[:12],
+                frozen=0 if kept is None else kept.number,
+                bytes=0 if kept is None else int(kept.size),
+                runs=0 if run is None else run.number,
+                last=max(row.last for row in (kept, run) if row is not None),
+            )
+        )
+    return tuple(sorted(found, key=lambda user: (user.last, user.name), reverse=True))
+
+
 def back_up(store: Store, path: Path) -> int:
-    """Write all rows of all tables as they are at one moment; how many. Raises InputError where there is a file."""
+    """Write all that is kept, as it is at one moment; how many rows. Raises InputError where there is a file."""
     try:
         with path.open("xb") as raw, gzip.open(raw, "wt", encoding="utf-8") as file, store.reading() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             _line(file, {"format": _FORMAT, "schema": NEWEST})
             written = 0
-            for table in metadata.sorted_tables:
+            for table in KEPT:
                 for row in connection.execution_options(yield_per=_AT_ONCE).execute(select(table)):
                     _line(file, {"table": table.name, "row": _as_json(table, row)})
                     written += 1
@@ -131,7 +167,7 @@ def back_up(store: Store, path: Path) -> int:
 
 def restore(store: Store, path: Path) -> int:
     """Put all rows of a backup into an empty database, all or none; how many. Raises InputError."""
-    tables = {table.name: table for table in metadata.sorted_tables}
+    tables = {table.name: table for table in KEPT}
     with store.writing() as connection:
         if any(connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables.values()):
             raise InputError("The database holds something already: a backup goes into an empty one only.")

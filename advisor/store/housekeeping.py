@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from advisor.store.database import holds_nothing
 from advisor.store.errors import StoreUnavailable
+from advisor.store.shared_quotas import forget_past
 from advisor.store.store import Store
 
 PURGE_EVERY_S = 6 * 3600
@@ -19,6 +20,7 @@ def purge(find_store: Callable[[], Store]) -> int:
     try:
         store = find_store()
         gone = 0 if holds_nothing(store.engine) else store.purge_expired()
+        forget_past(store)
     except StoreUnavailable as error:
         _log.warning("Expired recommendations are not removed: %s", error)
         return 0

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from advisor.store.database import prepare_folder, writing
 from advisor.store.errors import StoreUnavailable
 
-NEWEST = "0005"  # the last file in migrations/versions
+NEWEST = "0006"  # the last file in migrations/versions
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_342_986_120_551  # any number that no other program on the same PostgreSQL uses
 

@@ -126,3 +126,13 @@ tokens = Table(
     Column("expires_at", UtcDateTime, nullable=False),
     Index(None, "hash"),
 )
+
+# How much of their share visitors had (advisor/store/shared_quotas.py). It passes within the hour: no backup holds it.
+spent = Table(
+    "spent",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("who", String(64), primary_key=True),
+    Column("until", Float, nullable=False),
+)
+KEPT = tuple(table for table in metadata.sorted_tables if table is not spent)

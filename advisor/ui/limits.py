@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -55,7 +56,7 @@ class Limits:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and path_in_app(scope) == _STREAM:
             await self._session(scope, receive, send)
-        elif scope["type"] == "http" and (refused := self._refused(scope)) is not None:
+        elif scope["type"] == "http" and (refused := await self._refused(scope)) is not None:
             if scope["method"] == "PUT":
                 await passed_over(receive)
             await refused(scope, receive, send)
@@ -82,12 +83,13 @@ class Limits:
             if not self.sessions[network]:
                 del self.sessions[network]
 
-    def _refused(self, scope: Scope) -> Response | None:
+    async def _refused(self, scope: Scope) -> Response | None:
         path = path_in_app(scope)
         if scope["method"] == "PUT" and path.startswith(_UPLOAD):
             try:
                 sent = HTTPConnection(scope)
-                QUOTAS.take("uploads", visitor_of(sent), uploads_worth(sent.headers.get("content-length")))
+                worth = uploads_worth(sent.headers.get("content-length"))
+                await run_in_threadpool(QUOTAS.take, "uploads", visitor_of(sent), worth)  # may ask the database
             except OverQuota as error:
                 count("quota_refusals")
                 return PlainTextResponse(str(error), 429, {"Retry-After": str(math.ceil(error.wait_s))})

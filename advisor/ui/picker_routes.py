@@ -90,7 +90,8 @@ async def add_file(request: Request) -> Response:
     if key not in MODEL_KEYS:
         return _answer(Offer(said=f"'{one_line(key)}' takes no file."), 400)
     try:
-        QUOTAS.take("uploads", visitor_of(request), uploads_worth(request.headers.get("content-length")))
+        worth = uploads_worth(request.headers.get("content-length"))
+        await run_in_threadpool(QUOTAS.take, "uploads", visitor_of(request), worth)  # may ask the database
     except OverQuota as error:
         await passed_over(request.receive)
         return _answer(Offer(said=str(error)), 429, error.wait_s)

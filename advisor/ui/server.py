@@ -22,11 +22,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from advisor.foundation.errors import AdvisorError
 from advisor.foundation.logs import set_up
+from advisor.foundation.quotas import QUOTAS
 from advisor.foundation.turns import PAGES
 from advisor.report.loading import load_all
 from advisor.store.database import holds_nothing
 from advisor.store.errors import StoreUnavailable
 from advisor.store.housekeeping import purge_regularly
+from advisor.store.shared_quotas import SharedQuotas
 from advisor.ui import login
 from advisor.ui.collecting import collect_when_idle, settle
 from advisor.ui.limits import MOST_SESSIONS
@@ -49,6 +51,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     login.check()
     load_all()
     settle()
+    QUOTAS.share(SharedQuotas(store))
     _start_worker()
     chores = [asyncio.create_task(purge_regularly(store)), asyncio.create_task(collect_when_idle())]
     try:

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
 
-from advisor.foundation.environment import language_setting
 from advisor.foundation.errors import InputError, word_errors
 from advisor.foundation.message import Figure, Message
+from advisor.foundation.often_read import language_setting
 from advisor.words.language import ENGLISH, Audience, language, languages
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "told",
     "usual",
     "written_day",
+    "written_days",
     "written_month",
 ]
 
@@ -96,12 +97,24 @@ def _formatted(day: date, form: str) -> str:
     locale = language(in_use()).locale
     written = str(format_date(day, form, locale=locale))
     # The first of a month is an ordinal number in French, and in no data of babel's.
-    return written.replace("1 ", "1er ", 1) if locale.language == "fr" and written.startswith("1 ") else written
+    ordinal = locale.language == "fr" and written.split(" ")[0] == "1"
+    return written.replace("1", "1er", 1) if ordinal else written
 
 
 def written_day(day: date) -> str:
     """ "25 November 2026", "25. November 2026", in the United States "November 25, 2026"."""
     return _formatted(day, "d MMMM y" if in_use() == ENGLISH else "long")
+
+
+def written_days(first: date, last: date) -> str:
+    """ "10 to 12 November 2026", "24 May to 26 September 2026": of the first no more than it has for itself."""
+    ended, form = written_day(last), ""
+    if first == last:
+        return ended
+    if first.year == last.year and not ended[0].isalpha():  # a day that begins with its month is written whole
+        form = "d." if in_use().startswith("de") else "d"
+        form += "" if first.month == last.month else " MMMM"
+    return told("{first} to {last}", first=_formatted(first, form) if form else written_day(first), last=ended)
 
 
 def written_month(day: date) -> str:

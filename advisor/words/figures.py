@@ -30,12 +30,12 @@ _ENGLISH = re.compile(r"[-+]?\d[\d,]*(\.\d+)?")
 _QUOTE = "'"
 _THOUSANDS = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
 _MOST_DIGITS = 400  # of any float, all of them
-_ROUNDED = ("approx", "rough", "exact", "money")
+_ROUNDED = ("approx", "rough", "exact", "money", "price")
 _WITH_UNIT = ("gb", "gib", "count")
 
 
 def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
-    """A number as `way` says: approx, rough, exact, plain (for a calculation), money, gb, gib, count, or one of
+    """A number as `way` says: approx, rough, exact, plain (for a calculation), money, price, gb, gib, count, or one of
     Python's: ",", ".1f", "+.0%".
 
     Raises ValueError for a way there is not.
@@ -44,7 +44,7 @@ def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
         return str(figure)  # what somebody gave, and is told that it is not possible
     if way in _ROUNDED:
         rounded = signed(WAYS[way](float(figure)), locale)
-        return with_sign_of_money(rounded, locale) if way == "money" else rounded
+        return with_sign_of_money(rounded, locale) if way in ("money", "price") else rounded
     if way == "plain":
         return signed(WAYS[way](figure), locale, grouped=False)
     if way in _WITH_UNIT:
@@ -55,13 +55,14 @@ def write(figure: Number, way: str, locale: Locale, word: Word) -> str:
     if found is None:
         raise ValueError(f"numbers are not written as {way!r}")
     text = format(figure, way.replace(",", ""))
-    plus, share = "+" * text.startswith("+"), percent(locale) * text.endswith("%")
-    return f"{plus}{signed(text.strip('+%'), locale, bool(found[2]))}{share}"
+    share = percent(locale) * text.endswith("%")
+    sign = {"+": "+", "-": "−" if found[1] else "-"}.get(text[0], "")  # beside a plus a minus as wide
+    return f"{sign}{signed(text.strip('+-%'), locale, bool(found[2]))}{share}"
 
 
 def percent(locale: Locale) -> str:
     """The sign as it stands behind a figure."""
-    return "%" if locale.language == "en" else f"{before_unit(locale)}%"
+    return f"{before_unit(locale)}%"
 
 
 def apart(value: float, limit: float, locale: Locale) -> str:

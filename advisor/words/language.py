@@ -11,6 +11,7 @@ own format strings have:
 - `{asked:listed}`, `{terms:summed}`: several figures, joined by the text `listed`, `semicolons`, `summed`,
   `factors`, `or` or
   `and`, of which the last two stand before the last one only
+- `{name:table}`: a word of the tables in `data/`, which has an entry with the context "table", or a country's name
 - `{key:host_price}`, `{set:region=any}`, `{set:ubatch={prompt}}`: a key of the question, and one with a value,
   which may be a figure, as the reader knows them
 
@@ -33,13 +34,15 @@ from babel.core import Locale
 
 from advisor.foundation.compiled import compiled, stamp_of
 from advisor.foundation.message import Figure, Key, Message, Span, is_fact
-from advisor.words.figures import apart, write
-from advisor.words.spelling import COUNTRIES, IN_CURRENCY, in_currency, spelled
+from advisor.words.figures import apart, signed, write
+from advisor.words.spelling import COUNTRIES, IN_CURRENCY, country, in_currency, spelled
 
 Audience = Literal["page", "report", "script"]
 LOCALES = Path(__file__).parent / "locale"
 ENGLISH = "en"
 _TYPICAL = re.compile(r"typical (\d\S*)")
+_ABBREVIATED = re.compile(r"(?<=\d\u00a0M(?:io|rd)\.)\.(?!\.)")  # whose own full stop ends a sentence too
+_LONG_NUMBER = re.compile(r"(?<![\w.,'])\d{4,}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class Language:
             piece.text if piece.figure is None else piece.text + self._figure(piece, figures, audience)
             for piece in pieces(text)
         )
+        filled = _ABBREVIATED.sub("", filled)
         first = figures.get(text[1:].partition("}")[0]) if text.startswith("{") else None
         if isinstance(first, str) and _TYPICAL.fullmatch(first):
             return filled[0].upper() + filled[1:]  # a name of words, where a sentence or a heading begins
@@ -151,7 +155,7 @@ class Language:
     def _written(self, figure: Figure, way: str, audience: Audience) -> str:
         match figure:
             case str():
-                return self._named(figure)
+                return self._of_table(figure) if way == "table" else self._named(figure)
             case Key():
                 return self._key(figure.name, audience)
             case Message() if way == "clause":
@@ -169,6 +173,13 @@ class Language:
         """Text as it is, but of a model that stands for a size, which has no name of its own (`sources.free_size`)."""
         found = _TYPICAL.fullmatch(text)
         return self._texts.gettext("typical_size").format(size=found[1]) if found else text
+
+    def _of_table(self, text: str) -> str:
+        """What tables call something, in words of the language; names stay."""
+        found = self._texts.pgettext("table", text)
+        if not found:
+            return country(text, self.locale)
+        return _LONG_NUMBER.sub(lambda number: signed(number[0], self.locale), found)
 
     def _joined(self, written: list[str], way: str) -> str:
         """ "a, b and c"; sums and products have the same sign everywhere."""

@@ -6,7 +6,7 @@ Catalogues are written with plain spaces and, in German, as Germany spells.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from babel.core import Locale
 
@@ -17,9 +17,10 @@ IN_CURRENCY = " in currency"  # the end of a way to write an amount: in that of 
 _SPACE = "\u00a0"  # where a line is not broken
 _NARROW = "\u202f"
 _AMOUNT = re.compile(r"\{(\w+)(?::([^{}]*))?\} \{currency\}")
+_DECIMAL = re.compile(r"(?<=\d),(?=\d)")
 _SIGN = re.compile(r"(?<=\S) (?=[%€])")
-# Spaces before such signs, and the one that a text which begins with a semicolon lacks.
-_FRENCH = re.compile(r"(?<=\S) (?=[:;!?»%])|(?<=«) |^(?=; )")
+# Spaces before such signs, and the one that a text which begins with a semicolon lacks, or one of figures alone.
+_FRENCH = re.compile(r"(?<=\S) (?=[:;!?»%])|(?<=«) |^(?=; )|(?<=\})(?=: \{)")
 
 
 @lru_cache(maxsize=4096)
@@ -32,7 +33,21 @@ def spelled(text: str, locale: Locale) -> str:
         return _FRENCH.sub(_SPACE, text)
     if locale.language == "de" and locale.territory == "CH":
         text = text.replace("ß", "ss").replace("„", "«").replace("“", "»")
+        text = _DECIMAL.sub(".", text)
     return _SIGN.sub(_SPACE, text)
+
+
+@lru_cache(maxsize=256)
+def country(name: str, locale: Locale) -> str:
+    """A country, or one and a part of it ("United States - Ohio"), as the locale calls it; another name stays."""
+    whole, _, part = name.partition(" - ")
+    code = _codes().get(whole) if locale.language != "en" else None
+    return name if code is None else ", ".join(filter(None, (str(locale.territories[code]), part)))
+
+
+@cache
+def _codes() -> dict[str, str]:
+    return {str(name): code for code, name in Locale("en").territories.items()}
 
 
 def before_unit(locale: Locale) -> str:

@@ -124,7 +124,7 @@ def test_the_busiest_hour_and_the_rates_of_exchange_stand_beside_the_chart() -> 
     assert costs.peak is not None
     shown = in_words(html(drawn(CLOUD_CARD)))
     assert f"In the busiest hour {costs.peak.machines} machine" in shown
-    assert f"{costs.peak.full:.0%} full" in shown or "full, and requests queue up" in shown
+    assert f"{100 * costs.peak.full:.0f} % full" in shown or "full, and requests queue up" in shown
     assert "1.1403 USD for one EUR (25 September 2026)" in shown
 
 

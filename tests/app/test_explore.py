@@ -69,7 +69,7 @@ def visit(page: str, query: str) -> AppTest:
         importlib.import_module(f"advisor.ui.views.{page}").draw(ask(state.read()))
 
     test = AppTest.from_function(script, default_timeout=120, kwargs={"page": page})
-    for key, value in Question.from_query(query).chosen("json").items():
+    for key, value in Question.from_query(query).chosen().items():
         test.query_params[key] = str(value)
     return test.run()
 

@@ -1,8 +1,9 @@
 """What one question costs from a cold start, in CPU time beside `import pandas`: `-m tests.benchmarks.cold_start`.
 
-Five of each in turn, the least counts. "New" is a question that nobody has asked, where others have been asked before:
-the tables are kept in the cache folder (a fresh one, for this alone), Python's compiled files lie beside the sources.
-"Again" is what an earlier process has answered, "first" the very first question of an installation.
+Fifteen of each in turn; told is the median, since others may use the machine too. "New" is a question that nobody has
+asked, where others have been asked before: the tables are kept in the cache folder (a fresh one, for this alone),
+Python's compiled files lie beside the sources. "Again" is what an earlier process has answered, "first" the very first
+question of an installation.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 _QUESTIONS = {
     "8 B on 24 GB": "model=llama-3.1-8b-instruct&machine=rtx-4090",
@@ -25,7 +27,7 @@ _QUESTIONS = {
 }
 _PLAN = {name: ["plan", query] for name, query in _QUESTIONS.items()}
 _SIZES = ["sizes", "llama-3.1-8b-instruct"]
-_RUNS = 5
+_RUNS = 15
 
 
 def cost(arguments: list[str], cache: Path) -> tuple[float, int]:
@@ -81,9 +83,9 @@ def main() -> None:
                 if name.startswith("again"):
                     cost(arguments, cache)
                 found[name].append(cost(arguments, cache))
-    least = {name: min(runs) for name, runs in found.items()}
-    scale = least["import pandas"][0]
-    for name, (seconds, size) in least.items():
+    middle = {name: (median(seconds for seconds, _ in runs), runs[0][1]) for name, runs in found.items()}
+    scale = middle["import pandas"][0]
+    for name, (seconds, size) in middle.items():
         print(f"{name:32} {seconds:6.3f} s of CPU  {seconds / scale:5.2f} x import pandas  {size:7,} bytes")
 
 

@@ -25,7 +25,7 @@ from advisor.report.pdf import render_pdf
 from advisor.report.web.around import Around
 from advisor.report.web.page import report_page
 from advisor.ui.parts.verdict_card import card
-from advisor.words import say
+from advisor.words import say, told
 from tests.support.decision_figures import reads
 from tests.support.decisions import Document, drawn, query_of
 from tests.support.pages import in_words
@@ -60,19 +60,25 @@ def problems(query: str) -> Iterator[str]:
     document = report_of(found, link=f"https://advisor.example.org/?{query}")
     brief = document.brief
     assert brief is not None
-    data = render_pdf(document)
+    yield from paper_and_page(document)
+    yield from _decision_agrees(brief)
+    yield from _json_agrees(found, brief, answer_document(found, query))
+    yield from _card_agrees(found, document)
+
+
+def paper_and_page(document: ReportDocument) -> Iterator[str]:
+    """Where the PDF or the page lacks something of the document; in the language that is spoken."""
+    brief, data = document.brief, render_pdf(document)
+    assert brief is not None
     pages = [page.extract_text() for page in PdfReader(BytesIO(data)).pages]
     if len(data) >= MOST_BYTES:
         yield f"the PDF has {len(data):,} bytes"
-    if not pages[3].startswith("Technical appendix"):
+    if not pages[3].startswith(told("Technical appendix")):
         yield "one of the first three pages does not hold what belongs on it"
     yield from _held_by("the PDF's first page", pages[0], _first_page(brief))
     yield from _held_by("the PDF", "".join(pages[:3]), _later_pages(document))
     page = PageRead(report_page(document, Around("/", "/report.pdf"))).words
     yield from _held_by("the page", page, (*_first_page(brief), *_later_pages(document)))
-    yield from _decision_agrees(brief)
-    yield from _json_agrees(found, brief, answer_document(found, query))
-    yield from _card_agrees(found, document)
 
 
 def _first_page(brief: Brief) -> Iterator[str]:

@@ -24,6 +24,7 @@ from advisor.quantize.header_only import metadata_of_config, metadata_of_header,
 from advisor.quantize.metadata import WRITTEN
 from advisor.runtimes.llama_cpp.compute.buffer import lent_buffer_bytes
 from advisor.runtimes.llama_cpp.growth import Growth, lends_gpu
+from advisor.runtimes.llama_cpp.lending import settled
 from advisor.runtimes.llama_cpp.needs import passing_bytes
 from advisor.runtimes.llama_cpp.weights import level_weights, tensors_in
 from advisor.sizing.placement import HOST, Placement, place
@@ -222,10 +223,11 @@ def _metadata(model_id: str) -> list[Entry]:
 def predicted_mib(row: Row) -> tuple[float, float, float]:
     """The same of ours: where a GPU computes for the host, of the prompt alone, as llama.cpp prints it."""
     weights, settings = level_weights(row.model, LEVELS[row.level]), row.settings.without_placement
-    now = Growth(row.model, settings, row.placement).now
-    lent = None
+    growth, lent = Growth(row.model, settings, row.placement), None
+    now = growth.now
     if lends_gpu(settings, row.placement):
         lent = lent_buffer_bytes(row.model, settings, row.placement, tensors_in(weights))
+        now = settled(growth, weights)
     bound = now.compute[row.device] + (0 if row.device else passing_bytes(weights, row.placement, now))
     compute = bound if lent is None else lent[row.device]
     return weights.on_devices(row.placement)[row.device] / MIB, now.cache[row.device] / MIB, compute / MIB

@@ -25,7 +25,7 @@ from advisor.answer.reasons import reasons
 from advisor.answer.run_it import ways_to_run
 from advisor.answer.verdict import verdict
 from advisor.formats.gguf_levels import LEVELS
-from advisor.formats.gguf_sizes import SizedLevel
+from advisor.formats.gguf_sizes import SizedLevel, size_level
 from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import NOTHING
@@ -42,6 +42,7 @@ from advisor.report.cost_document import cost_document
 from advisor.report.exports import plans_csv
 from advisor.report.from_answer import report_of
 from advisor.runtimes.commands import commands
+from advisor.runtimes.llama_cpp.weights import level_weights
 from advisor.runtimes.registry import runtime_by
 from advisor.sizing.plan import DeviceMemory, Plan
 from advisor.sizing.settings import CACHE_TYPES
@@ -53,6 +54,7 @@ _SHARERS = 3  # at most so many models of one architecture share the values out
 _TOGETHER = 3  # keys of a question besides its place
 _SHARE_OF_RUNTIMES = 0.4  # of questions name a runtime that is not `auto`
 _USUAL_CONTEXT = 8192
+_WIDER = 0.001
 _OF_PLACES = frozenset({"memory_gib", "bandwidth_gb_s", "other_machine", "other_gpus"})
 
 # What runs there, besides what `runtime=auto` takes.
@@ -320,7 +322,7 @@ def check_answer(found: Answer) -> None:
         assert levels == [found.question.model.level]
     _check_reach(found.shown.plan)
     for candidate in found.candidates:
-        _check_plan(candidate.plan)
+        check_plan(candidate.plan)
         _check_candidate(candidate)
     if found.shown.costs is not None:
         json.dumps(cost_document(found.shown.costs), allow_nan=False)
@@ -332,7 +334,8 @@ def _check_reach(plan: Plan) -> None:
     assert not plan.fits or plan.max_context >= min(plan.settings.context, 256) or not plan.max_context
 
 
-def _check_plan(plan: Plan) -> None:
+def check_plan(plan: Plan) -> None:
+    """Raise AssertionError where a plan contradicts itself."""
     assert plan.verdict in ("fits", "fits with offload", "tight", "does not fit")
     assert (plan.missing_bytes == 0) or not plan.fits, (plan.level, plan.verdict, plan.missing_bytes)
     assert plan.missing_bytes > 0 or plan.verdict != "does not fit", plan.level
@@ -343,6 +346,7 @@ def _check_plan(plan: Plan) -> None:
     if isinstance(plan.sized, SizedLevel):
         left_out = plan.request.model.trunk is not None and not plan.settings.mtp  # layers that only draft
         assert held >= plan.sized.tensor_bytes or left_out, (plan.level, held, plan.sized.tensor_bytes)
+        _check_once(plan, plan.sized)
     _check_stack(plan)
     for number in (plan.kv_tokens, plan.max_concurrency, plan.seconds_per_token, plan.rule_of_thumb_error):
         assert number is None or math.isfinite(number)
@@ -352,6 +356,20 @@ def _check_plan(plan: Plan) -> None:
         for drafting, holder in zip(plan.draft.devices, plan.devices, strict=True):
             assert holder.beside.draft == drafting.needed_bytes
             _check_holder(drafting)
+
+
+def _check_once(plan: Plan, sized: SizedLevel) -> None:
+    """No weight is counted twice, but for what llama.cpp loads twice: a tied output head, and small tables a device."""
+    holders = (*plan.devices, plan.host)
+    split = sum(holder.weights_bytes - holder.mirrored_bytes for holder in holders)
+    held = split + max(holder.mirrored_bytes for holder in holders)
+    if sized.level.name in LEVELS:
+        weights = level_weights(plan.request.model, sized.level, sized.imatrix)
+        larger = sized.tensor_bytes / max(1, size_level(plan.request.model, sized.level, sized.imatrix).tensor_bytes)
+        twice = max(1.0, larger) * (weights.tied + weights.everywhere * len(plan.devices))
+        # The converter's 16-bit files keep small matrices in 32 bit, which the quantizer's do not.
+        wider = _WIDER * sized.tensor_bytes if sized.level.name in ("F16", "BF16") else 0
+        assert held <= sized.tensor_bytes + twice + wider + len(holders), (plan.level, held, sized.tensor_bytes, twice)
 
 
 def _check_stack(plan: Plan) -> None:
@@ -371,6 +389,8 @@ def _check_stack(plan: Plan) -> None:
         others = beside.draft + beside.projector + beside.adapters + beside.mtp
         assert holder.needed_bytes == main + others, (plan.level, holder)
     lines = runtime_by(plan.runtime).memory_lines(plan, NOTHING, NOTHING)
+    told = [(line.place, line.component) for line in lines]
+    assert len(set(told)) == len(told), (plan.level, told)
     for holder in holders if lines else ():
         listed = sum(line.bytes for line in lines if line.place == holder.name)
         assert listed == holder.needed_bytes, (plan.level, holder.name, listed, holder.needed_bytes)

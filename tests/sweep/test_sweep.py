@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from advisor.answer.machines_for_model import machines_for
 from advisor.answer.models_for_machine import models_on
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
+from advisor.sizing.memory import NOTHING_BESIDE
 from advisor.words import say
 from tests.support.model_files import gguf_file, gguf_metadata
 from tests.support.seeds import seed
@@ -25,6 +27,7 @@ from tests.support.sweep import (
     TODAY,
     alone,
     asked,
+    check_plan,
     check_refusal,
     checked,
     its_share,
@@ -73,6 +76,24 @@ def test_every_question_about_a_model_is_answered_or_refused_in_a_sentence(model
     sys.stdout.write(f"SWEEP_SEED={SEED}\n")
     wrong = sweep(model_id, random.Random(f"{SEED} {model_id}"))
     assert not wrong, told(wrong)
+
+
+@pytest.mark.parametrize("part", ["weights twice", "a projector unlisted", "an embedding forgotten"])
+def test_what_is_counted_twice_or_left_out_does_not_pass(part: str) -> None:
+    found = asked(values_of("model=qwen3-vl-8b-instruct&machine=rtx-4090&level=Q8_0&context=8192&vision=on"))
+    assert not isinstance(found, str)
+    plan = found.shown.plan
+    check_plan(plan)
+    (card,) = plan.devices
+    match part:
+        case "weights twice":
+            wrong = replace(plan, devices=(replace(card, weights_bytes=2 * card.weights_bytes),))
+        case "a projector unlisted":
+            wrong = replace(plan, devices=(replace(card, beside=NOTHING_BESIDE),))
+        case _:
+            wrong = replace(plan, host=replace(plan.host, weights_bytes=0))
+    with pytest.raises(AssertionError):
+        check_plan(wrong)
 
 
 @pytest.mark.parametrize("model_id", ["glm-4.5-air", "qwen3-8b"])

@@ -15,7 +15,11 @@ from advisor.report.asking import answer_plan
 ROOT = Path(__file__).resolve().parents[2]
 QUERY = "model=qwen3-8b&machine=rtx-4090"
 # What takes longer to load than a question to answer.
-HEAVY = ("pandas", "streamlit", "gguf", "yaml", "genai_prices", "huggingface_hub", "babel.messages", "babel.dates")
+HEAVY = (
+    *("pandas", "streamlit", "gguf", "gguf.constants", "yaml", "genai_prices", "huggingface_hub"),
+    *("babel.messages", "babel.dates", "importlib.metadata", "numpy._typing._array_like"),
+    *("advisor.foundation.environment", "advisor.models.blueprints.gemma"),
+)
 ASKED = """
 import atexit, sys
 atexit.register(lambda: print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr))
@@ -64,10 +68,10 @@ def test_it_ends_with_its_status_and_all_it_said(
 def test_gguf_itself_has_the_same_constants(tmp_path: Path) -> None:
     text = """
 import sys
-from advisor.formats.gguf_levels import Type
+from advisor.formats.gguf_constants import GGUFValueType
 assert "gguf" not in sys.modules
 import gguf
 from gguf import constants
-assert gguf.GGMLQuantizationType is constants.GGMLQuantizationType is Type
+assert gguf.GGUFValueType is constants.GGUFValueType is GGUFValueType
 """
     assert asked(tmp_path, "-c", text).stderr == ""

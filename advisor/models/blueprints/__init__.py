@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
 from advisor.foundation.errors import InputError, one_line
@@ -25,12 +23,9 @@ from advisor.models.wrappers import Inner, inner_of, parts_left_out
 
 __all__ = ["known_architectures", "known_to_nobody", "model_from_config", "names_of"]
 
-for _family in iter_modules(__path__):  # importing a family registers its blueprints
-    import_module(f"{__name__}.{_family.name}")
-
 
 def known_architectures() -> list[str]:
-    return sorted(REGISTRY)
+    return sorted(REGISTRY.files())
 
 
 def model_from_config(raw: Mapping[str, Any]) -> Model:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 
+from advisor.foundation.compiled import of_the_program
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message
 from advisor.models.config import Config
@@ -15,7 +19,35 @@ from advisor.models.tensors import Part, Role, bias, matrix, norm
 from advisor.models.wiring import USUAL, GraphWiring, Rotation, Wiring
 
 Blueprint = Callable[[Config], Model]
-REGISTRY: dict[str, Blueprint] = {}
+
+
+class _Registry(dict[str, Blueprint]):
+    """Blueprints by the architectures they are for; the file of one is only loaded when it is asked for."""
+
+    def __missing__(self, architecture: str) -> Blueprint:
+        import_module(f"{__package__}.{self.files()[architecture]}")
+        return self[architecture]
+
+    def __contains__(self, architecture: object) -> bool:
+        return super().__contains__(architecture) or architecture in self.files()
+
+    def files(self) -> Mapping[str, str]:
+        """The files of all there are, by architecture."""
+        if not self._files:
+            self._files.update(of_the_program("blueprints", self._all_files))
+        return self._files
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._files: dict[str, str] = {}
+
+    def _all_files(self) -> dict[str, str]:
+        for file in iter_modules([str(Path(__file__).parent)]):  # importing one registers its blueprints
+            import_module(f"{__package__}.{file.name}")
+        return {architecture: made.__module__.rpartition(".")[2] for architecture, made in self.items()}
+
+
+REGISTRY = _Registry()
 
 # Qwen3-VL, dense or with experts: positions have axes, and image features enter after three layers as well.
 QWEN3_VISION = GraphWiring(position_axes=4, image_layers=3)

@@ -78,7 +78,9 @@ def quality_chart(payload: Payload) -> str:
             f"<tr><th scope=row>{_text(row['name'])}</th><td>{_svg(drawn)}</td>"
             f"<td class=n>{_text(row['value'])}</td><td class=basis>{_text(row['basis'])}</td></tr>"
         )
-    head = f"<thead><tr><td></td><td>{_axis(payload['ticks'])}</td><td></td><td class=basis></td></tr></thead>"
+    head = (
+        f"<thead><tr><td></td><td>{_axis(_thinned(payload['ticks']))}</td><td></td><td class=basis></td></tr></thead>"
+    )
     full = "".join(f"<br>{_text(line)}" for line in payload["in_full"])
     return (
         f'<figure class="chart quality"><table>{_caption(payload["alt"])}{head}<tbody>{"".join(rows)}</tbody></table>'
@@ -132,14 +134,21 @@ def _points(points: Sequence[Sequence[float]]) -> str:
     return " ".join(f"{1000 * x:.0f},{(1 - y) * _PLOT:.1f}" for x, y in points)
 
 
+def _thinned(ticks: Sequence[Payload]) -> list[Payload]:
+    """Of more than three labels a phone has room for every second: of those that the one at the original is of."""
+    whole = next((place for place, tick in enumerate(ticks) if tick["label"].startswith("100")), 0)
+    return [{**tick, "spare": len(ticks) > 3 and (place - whole) % 2} for place, tick in enumerate(ticks)]
+
+
 def _axis(ticks: Sequence[Payload]) -> str:
     return f'<svg width="100%" height="{_ROOM}" aria-hidden="true">{"".join(_tick(tick, 13) for tick in ticks)}</svg>'
 
 
 def _tick(tick: Payload, y: float) -> str:
     """A label that stays inside at both ends."""
-    side = "" if tick["at"] < 0.04 else " class=end" if tick["at"] > 0.96 else " class=mid"
-    return f'<text x="{_share(tick["at"])}" y="{bare(y)}"{side}>{_text(tick["label"])}</text>'
+    side = "" if tick["at"] < 0.04 else "end" if tick["at"] > 0.96 else "mid"
+    css = " ".join(filter(None, (side, "spare" if tick.get("spare") else "")))
+    return f'<text x="{_share(tick["at"])}" y="{bare(y)}" class="{css}">{_text(tick["label"])}</text>'
 
 
 def _svg(drawn: Iterable[str]) -> str:

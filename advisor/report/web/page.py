@@ -127,7 +127,7 @@ def _decision(document: ReportDocument) -> str:
     brief = document.brief
     drawn = f'<p class="decision t-{document.tone}">{text(decision_of(document))}</p>'
     if brief is not None and brief.sure:
-        drawn += f"<p>{text(' '.join(brief.sure))}</p>"
+        drawn += f"<p><strong>{text(told('How sure?'))}</strong> {text(' '.join(brief.sure))}</p>"
     if brief is not None and brief.beside:
         toned = "" if document.tone == "good" else f" class=t-{document.tone}"  # which links have too
         drawn += f"<p{toned}>{text(brief.beside)}</p>"

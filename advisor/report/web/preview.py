@@ -12,7 +12,7 @@ from advisor.report.headings import PRODUCT, day_of
 from advisor.report.pdf import ReportError, picture
 from advisor.report.web.page import decision_of
 
-_TITLE, _DECISION, _LABEL, _VALUE, _NOTE = 70, 330, 30, 22, 60  # characters that have room
+_TITLE, _DECISION, _LABEL, _VALUE, _NOTE = 70, 330, 36, 22, 84  # characters that have room
 _FIGURES = 4
 _OF_BRIEF = ("quality", "speed", "inputs", "month")
 

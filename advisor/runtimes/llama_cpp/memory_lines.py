@@ -17,6 +17,7 @@ from advisor.runtimes.llama_cpp.cache_terms import BYTES, PAST_TOKENS, TOKENS, W
 from advisor.runtimes.llama_cpp.compute.frame import reserved_tokens
 from advisor.runtimes.llama_cpp.growth import layer_caches
 from advisor.runtimes.llama_cpp.kv_cache import window_cells
+from advisor.runtimes.llama_cpp.lending import is_at_most
 from advisor.runtimes.llama_cpp.mtp import DRAFTED
 from advisor.runtimes.llama_cpp.split_growth import reduce_bytes
 from advisor.sizing.memory_line import Component, MemoryLine, Term, factor, product
@@ -87,7 +88,7 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: M
     if number != HOST and placement.devices < len(plan.devices):
         yield from _split_lines(plan, model, holder, basis)
         return
-    compared = checked(model)
+    compared, bounded = checked(model), is_at_most(plan)
     source = _source(model, compared.memory if compared else 0)
     yield MemoryLine(
         "weights", holder.name, holder.weights_bytes, "exact", _weights_sentence(plan, model, number), source
@@ -109,14 +110,18 @@ def _lines(plan: Plan, model: Model, number: int, holder: DeviceMemory, basis: M
         laid_out,
         "assumed" if model.wiring.assumed else "modelled",
         _compute_sentence(model, settings, placement, number, laid_out),
-        _compute_source(model, settings, source),
+        fact("laid_out_at_most", release=settings.release, rules=source)
+        if bounded
+        else _compute_source(model, settings, source),
     )
     yield MemoryLine(
         "passing weights",
         holder.name,
         holder.passing_bytes,
         "modelled",
-        fact("passing_weights", size=holder.passing_bytes),
+        fact("passing_weights_at_most", size=holder.passing_bytes)
+        if bounded
+        else fact("passing_weights", size=holder.passing_bytes),
         fact("scheduler_rule", rules=_source(model, compared.placed if compared else 0)),
     )
     yield from _overhead(holder, basis)

@@ -15,7 +15,7 @@ from advisor.foundation.ranges import Range
 from advisor.runtimes.llama_cpp.adapters import adapters_on_devices
 from advisor.runtimes.llama_cpp.compute.assumed import assumed_compute
 from advisor.runtimes.llama_cpp.growth import GRAIN, Grown, Growth
-from advisor.runtimes.llama_cpp.lending import settled
+from advisor.runtimes.llama_cpp.lending import at_most, settled
 from advisor.runtimes.llama_cpp.level_files import LevelFiles
 from advisor.runtimes.llama_cpp.needs import (
     compute_of,
@@ -216,7 +216,7 @@ class LevelPlanner:
             missing_bytes=max(0, round(short)),
             rule_of_thumb_bytes=rule_of_thumb_bytes(self.model.parameters, sized.level.nominal_bits),
             compute_range=self._range(placement),
-            notes=(*self._notes(sized, short, needed), *self._large_buffers(held, now)),
+            notes=(*self._notes(sized, short, needed), *self._large_buffers(held, now), *at_most(growth, now)),
             limit=self._limit(now),
             draft=self.draft,
             seconds_per_token=self.searcher.reading.seconds(weights, placement, self.request.rates),

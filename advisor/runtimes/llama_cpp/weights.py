@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.formats.gguf_constants import GGML_QUANT_SIZES
-from advisor.formats.gguf_levels import Level, Type
+from advisor.formats.ggml_types import BLOCKS, Type
+from advisor.formats.gguf_levels import Level
 from advisor.formats.gguf_sizes import SizedLevel, grouped_tensors, size_level
 from advisor.formats.stored_tensor import Stored
 from advisor.foundation.caches import kept_beside
@@ -185,7 +185,7 @@ class _WeightMap:
             alternating=_alternating(model),
             hybrid=_hybrid(model),
             find_stored=lambda: tuple(
-                Stored(tensor.name, tensor.shape, int(each[group]), GGML_QUANT_SIZES[types[group]][0])
+                Stored(tensor.name, tensor.shape, int(each[group]), BLOCKS[types[group]][0])
                 for tensor, group in grouped_tensors(model).members
             ),
         )

@@ -51,8 +51,9 @@ def busiest(peak: Peak | None) -> str:
         return f"{busy} full, and requests queue up."
     waits = "hardly any request waits"
     if peak.waiting >= _HARDLY_ANY:
-        waits = f"{peak.waiting:.0%} of the requests wait, {rough(peak.wait_s)} s on average over all"
-    return f"{busy} {peak.full:.0%} full with up to {plural(peak.machines * peak.places, 'request')} at once; {waits}."
+        waits = f"{100 * peak.waiting:.0f} % of the requests wait, {rough(peak.wait_s)} s on average over all"
+    most = plural(peak.machines * peak.places, "request")
+    return f"{busy} {100 * peak.full:.0f} % full with up to {most} at once; {waits}."
 
 
 def rates(costs: Costs) -> str:

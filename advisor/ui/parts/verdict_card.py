@@ -83,14 +83,14 @@ def _asked(answer: Answer) -> str:
 
 def _floor(status: Status) -> str:
     floor = told(_FLOORS[status], **{name: limit for name, limit in _LIMITS.items() if f"{{{name}:" in _FLOORS[status]})
-    return f"{status_word(status)}: {floor}."
+    return told("{name}: {words}.", name=status_word(status), words=floor)
 
 
 def _gloss(about: Answer, shown: Candidate) -> str:
     """What the level's name means, and what the status does."""
     bits = shown.plan.sized.bits_per_weight
     meaning = told("not compressed") if bits >= _WHOLE_BITS else told("each weight in about {bits:.1f} bits", bits=bits)
-    return f"{shown.level}: {meaning}. {_floor(about.status)}"
+    return told("{name}: {words}.", name=shown.level, words=meaning) + f" {_floor(about.status)}"
 
 
 def tiles(about: Answer, shown: Candidate) -> Iterator[Tile]:

@@ -218,6 +218,33 @@ def test_a_mere_size_has_no_repository_and_says_what_to_put_in_its_place() -> No
     assert "in the place of typical-70B-Q4_K_M.gguf." in said(way)
 
 
+@pytest.mark.parametrize(
+    ("runtime", "machine", "level", "name"),
+    [
+        ("vllm", "rtx-4090", None, "BF16-safetensors"),
+        ("vllm", "rtx-4090", "AWQ-W4A16-g128", "AWQ-W4A16-g128"),
+        ("sglang", "rtx-4090", None, "BF16-safetensors"),
+        ("mlx", "apple-m4-max-40c-128gb", "MLX-4bit-g64", "MLX-4bit-g64"),
+        ("llama.cpp", "rtx-4090", "Q8_0", "Q8_0.gguf"),
+        ("ollama", "rtx-4090", "Q8_0", "Q8_0.gguf"),
+    ],
+)
+def test_a_file_of_ones_own_is_not_named_for_another_level_of_its_model(
+    tmp_path: Path, runtime: str, machine: str, level: str | None, name: str
+) -> None:
+    """`vllm serve my.gguf --dtype bfloat16` was printed, and `llama-server -m my-Q4_K.gguf` for a plan at Q8_0."""
+    path = tmp_path / "my-Q4_K.gguf"
+    path.write_bytes(gguf_file("llama-3.1-8b-instruct")[0])
+    values = {"model": str(path), "machine": machine, "runtime": runtime, "context": "4096"}
+    found = answer(Question.from_values(values | ({} if level is None else {"level": level})), allow_local=True)
+    way = next(way for way in ways_to_run(found, found.shown) if way.runtime == runtime)
+    told = "\n".join(one.text for one in (*way.before, *way.lines))
+    assert "my-Q4_K.gguf" not in told
+    assert f"my-Q4_K-{name}" in told
+    assert said(way).startswith("This plan is not of my-Q4_K.gguf but of ")
+    assert said(way).endswith(f"in the place of my-Q4_K-{name}.")
+
+
 def test_files_that_nobody_makes_are_the_readers_to_find() -> None:
     way = ways("model=qwen3-8b&machine=rtx-4090&level=AWQ-W4A16-g128")[RuntimeId.VLLM]
     assert files(way).origin == "to find"
@@ -255,6 +282,20 @@ def test_a_file_on_the_hub_is_fetched_from_its_repository(hub: FakeHub) -> None:
     assert text(found[RuntimeId.LLAMA_CPP]).startswith("llama-server -hf org/name-GGUF:Q4_K_M ")
     assert files(found[RuntimeId.LLAMA_CPP]).repository == "org/name-GGUF"
     assert not found[RuntimeId.VLLM].runs
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["org/name-GGUF", "org/name-GGUF:Q4_K_M", "https://huggingface.co/org/name-GGUF/blob/main/name-Q4_K_M.gguf"],
+)
+def test_a_repository_of_gguf_files_is_served_to_nobody_else(hub: FakeHub, model: str) -> None:
+    hub.add("org/name-GGUF", {"name-Q4_K_M.gguf": gguf_file("llama-3.1-8b-instruct")})
+    way = ways(f"model={model}&machine=rtx-4090&runtime=vllm")[RuntimeId.VLLM]
+    assert "org/name-GGUF" not in text(way)
+    assert said(way).startswith("This plan is not of ")
+    other = ways(f"model={model}&machine=rtx-4090&level=Q8_0")[RuntimeId.LLAMA_CPP]
+    assert not other.before
+    assert said(other).startswith("This plan is not of ")
 
 
 def test_a_checkpoint_as_it_is_is_served_from_its_repository(hub: FakeHub) -> None:

@@ -7,11 +7,11 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from advisor.costs import own
+from advisor.costs import draws, own, price_rows
 from advisor.costs.inputs import CostInputs, Load
-from advisor.costs.money import Converter, UsedPrice
+from advisor.costs.money import Converter, UsedPrice, per_million
 from advisor.costs.price_rows import Residency
 from advisor.costs.price_tables import RESALE_KINDS, resale_values
 from advisor.costs.resale import value_after
@@ -138,3 +138,54 @@ def test_a_surcharge_for_a_region_stays_below_the_price_itself(percent: object, 
     else:
         with pytest.raises(ValidationError, match="percent"):
             Residency.model_validate(row)
+
+
+def test_of_ten_draws_nine_lie_between_the_ends_and_half_below_what_is_typical() -> None:
+    for about in ("energy", "device", "speed"):
+        drawn = draws._between(about, Decimal(10), Decimal(20), Decimal(40))
+        assert set(drawn[(drawn < 10) | (drawn > 40)]) == set()
+        assert [float((drawn == 10).mean()), float((drawn == 40).mean())] == pytest.approx([0.05, 0.05], abs=0.025)
+        assert float((drawn < 20).mean()) == pytest.approx(0.5, abs=0.06)
+        assert float((drawn < 15).mean()) == pytest.approx(0.275, abs=0.06)
+        assert float((drawn < 30).mean()) == pytest.approx(0.725, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (1.0, ("often_all", {})),
+        (0.999, ("often_most", {})),
+        (0.951, ("often_most", {})),
+        (0.95, ("often", {"tenths": 10})),
+        (0.5, ("often", {"tenths": 5})),
+        (0.051, ("often", {"tenths": 1})),
+        (0.049, ("often_hardly", {})),
+        (0.0, ("often_hardly", {})),
+    ],
+)
+def test_how_often_is_said_in_tenths_but_at_the_ends(share: float, said: tuple[str, dict[str, int]]) -> None:
+    found = draws._often(share)
+    assert (found.kind, dict(found.figures)) == said
+
+
+def test_a_price_is_more_than_nothing_and_less_than_a_million() -> None:
+    price: TypeAdapter[Decimal] = TypeAdapter(price_rows._Price)
+    for sound in ("0.000001", "999999.99"):
+        assert price.validate_python(sound) == Decimal(sound)
+    for wrong in ("0", "-1", "1000000", "nan", "inf"):
+        with pytest.raises(ValidationError):
+            price.validate_python(wrong)
+
+
+@pytest.mark.parametrize(
+    ("cost", "tokens", "each"),
+    [
+        ("1", 1_000_000, "1.00"),
+        ("0.9999", 1_000_000, "0.9999"),
+        ("1.005", 1_000_000, "1.01"),
+        ("0.99995", 1_000_000, "1.0000"),
+        ("3", 2_000_000, "1.50"),
+    ],
+)
+def test_a_million_tokens_are_priced_to_the_cent_from_one_on(cost: str, tokens: int, each: str) -> None:
+    assert str(per_million(Decimal(cost), tokens)) == each

@@ -210,8 +210,8 @@ def test_the_busiest_hour_is_a_queue() -> None:
 
 @pytest.mark.parametrize(
     ("requests", "start"),
-    [(100, "In the busiest hour the machines needed (1) are 2% full: of 8 requests that they can work on at once 0.14"),
-     (5000, "In the busiest hour the machines needed (1) are 87% full"),
+    [(100, "In the busiest hour the machines needed (1) are 2 % full: of 8 requests that they can work on at once 0.1"),
+     (5000, "In the busiest hour the machines needed (1) are 87 % full"),
      (5755, "In the busiest hour the machines needed (1) are as good as full with 8 requests at once")],
 )  # fmt: skip
 def test_what_happens_in_the_busiest_hour_is_said(requests: float, start: str) -> None:
@@ -264,7 +264,7 @@ def test_whole_instances_only() -> None:
     one = costs(flat(50, 5000), "h200-sxm-141gb", 2, region="us", requests_per_day=1000)
     assert one.rent is not None
     names = {say(price.label) for price in one.rent.prices}
-    assert any("8 x h200-sxm-141gb" in name for name in names)
+    assert any("8 x H200 SXM 141GB" in name for name in names)
     cheapest = min(one.rent.prices, key=lambda price: price.value)
     least = cheapest.value * (1 - figures()["old_price"].typical / 100 if cheapest.is_stale else 1)
     assert one.rent.monthly.low == round(least * 730, 2)
@@ -352,7 +352,7 @@ def test_other_gpus_are_taken_when_asked_for_and_are_no_slower() -> None:
     asked = costs(MEASURED, "rtx-a6000", 2, region="ch", rent_gpu="any")
     assert costs(MEASURED, "rtx-a6000", 2, region="ch").rent is None
     assert asked.rent is not None
-    assert "rtx-pro-6000" in say(asked.rent.title)
+    assert "RTX PRO 6000" in say(asked.rent.title)
 
 
 @pytest.mark.parametrize(
@@ -366,6 +366,22 @@ def test_no_offer_says_what_to_change(values: dict[str, Any], why: str) -> None:
     asked = costs(**values)
     assert asked.rent is None
     assert why in say(dict(asked.missing)["rent"])
+
+
+def test_another_term_is_offered_only_where_somebody_rents_at_it() -> None:
+    asked = cost_of(LLAMA, custom_machine(24), 1, MEASURED, CostInputs.from_values({"term": "1-year"}), TODAY)
+    assert "on-demand" not in say(dict(asked.missing)["rent"])
+
+
+def test_the_share_for_a_network_is_named_where_any_case_needs_a_second_machine() -> None:
+    seen = set()
+    for requests in range(1000, 4001, 100):
+        asked = costs(requests_per_day=requests)
+        assert asked.own is not None
+        several = [units > 1 for units in asked.own.units]
+        seen.add(tuple(several))
+        assert any(say(price.label).startswith("Network") for price in asked.own.prices) == any(several), requests
+    assert any(any(several) and not all(several) for several in seen), seen
 
 
 def test_unknown_machine_and_model_leave_options_out_and_say_why() -> None:
@@ -922,6 +938,8 @@ def test_sensitivity_varies_one_input_at_a_time() -> None:
         low, high = sorted((each.saves_from, each.saves_to))
         assert low <= base + Decimal("0.05")
         assert base - Decimal("0.05") <= high
+        assert each.from_value in (each.value / 2, 1)  # a peak is no less than the mean
+        assert each.to_value in (each.value * Decimal("1.5"), 100)  # percent
     by_label = {say(each.label).partition(" (")[0]: each for each in found}
     assert by_label["API prices"].saves_to > by_label["API prices"].saves_from
     assert by_label["Electricity price"].saves_to < by_label["Electricity price"].saves_from

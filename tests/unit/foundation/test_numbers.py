@@ -10,7 +10,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 import advisor
-from advisor.foundation.numbers import apart, approx, bare, differ, exact, percent, rough, rounded, span
+from advisor.foundation.numbers import apart, approx, bare, differ, exact, money, percent, price, rough, rounded, span
 from advisor.foundation.ranges import Range
 
 anything = st.floats(-1e18, 1e18).filter(lambda value: value == 0 or abs(value) > 1e-300)
@@ -113,3 +113,31 @@ def test_nothing_is_written_with_an_exponent_of_python() -> None:
         if written.search(line)
     ]
     assert wrong == []
+
+
+def test_ten_cents_read_alike_before_and_after_rounding() -> None:
+    """A card said "0.05 to 0.1" where the report said "0.05 to 0.10" of the same month."""
+    assert [money(amount) for amount in (0.0994, 0.0996, 0.1, 0.104)] == ["0.099", "0.10", "0.10", "0.10"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.037, "0.037"),
+        (0.5, "0.50"),
+        (1.44, "1.44"),
+        (5, "5.00"),
+        (10.6, "10.60"),
+        (11, "11"),
+        (1207.4, "1,207"),
+    ],
+)
+def test_prices_have_cents_where_those_matter(value: float, shown: str) -> None:
+    assert price(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0, "0.00"), (0.0603, "0.06"), (0.0233, "0.023"), (8.06, "8.06"), (24.3, "24")]
+)
+def test_small_amounts_have_two_digits(value: float, shown: str) -> None:
+    assert money(value) == shown

@@ -244,7 +244,7 @@ def test_unknown_machine_names_similar_ones() -> None:
 
 
 def test_unknown_machine_without_similar_ones_is_still_a_sentence() -> None:
-    with pytest.raises(InputError, match=r"^There is no machine 'ÿ+\.\.\.' in the catalogue\.$"):
+    with pytest.raises(InputError, match=r"^There is no machine 'ÿ+\.\.\.' in the catalogue; describe it: "):
         machine("ÿ" * 10_000)
 
 

@@ -17,7 +17,8 @@ import gguf
 import numpy as np
 import pytest
 
-from advisor.formats.gguf_levels import LEVELS, Type
+from advisor.formats.ggml_types import Type
+from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_sizes import size_level
 from advisor.foundation.errors import InputError
 from advisor.foundation.units import MIB

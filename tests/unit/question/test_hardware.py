@@ -36,6 +36,19 @@ def test_other_cards_follow_the_first_ones_with_their_own_memory() -> None:
     assert [card.id for card in found.cards] == ["rtx-3090", "rtx-3090", "rtx-3060-12gb"]
 
 
+@pytest.mark.parametrize("name", ["raspberry-pi-5", "iphone-16"])
+def test_what_an_unknown_machine_is_told_to_do_leads_to_an_answer(name: str) -> None:
+    asked = f"model=llama-3.2-3b-instruct&machine={name}"
+    with pytest.raises(InputError, match=f"There is no machine '{name}' .* machine=custom with memory_gib and") as told:
+        answer(Question.from_query(asked))
+    keys = [word for word in re.findall(r"[a-z_]+=?[a-z]*", str(told.value)) if "_g" in word or "=" in word]
+    assert keys == ["machine=custom", "memory_gib", "bandwidth_gb_s", "backend=cpu"]
+    query = "model=llama-3.2-3b-instruct&machine=custom&memory_gib=8&bandwidth_gb_s=17&backend=cpu"
+    found = answer(Question.from_query(query))
+    assert found.shown is not None
+    assert found.shown.verdict == "fits"
+
+
 def test_cards_that_are_not_used_stand_there_all_the_same() -> None:
     whole = hardware("machine=rtx-3090&gpus=2&other_machine=rtx-3060-12gb")
     found = hardware("machine=rtx-3090&gpus=2&other_machine=rtx-3060-12gb&use_gpus=2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 
@@ -12,7 +13,7 @@ from advisor.answer.recommendation import recommendation
 from advisor.question.question import Question
 from advisor.report.brief import Brief
 from advisor.report.first_page import brief_of
-from advisor.words import speaking
+from advisor.words import speaking, written_day, written_days
 
 LAPTOP = "model=llama-3.1-8b-instruct&machine=rtx-4060-laptop"
 CARDS = "model=llama-3.3-70b-instruct&machine=rtx-3090&gpus=2"
@@ -50,3 +51,35 @@ def test_amounts_and_their_ranges_have_one_decimal_sign_in_switzerland(language:
     amounts = [cell for row in ways.rows for cell in row if cell.startswith("USD")]
     assert any(re.search(r"\d\.\d", cell) for cell in amounts)
     assert not any("," in cell for cell in amounts)
+
+
+@pytest.mark.parametrize("language", ["en", "de-CH", "fr-CH"])
+def test_when_to_look_again_names_a_day_or_a_span_whatever_the_prices_are(language: str) -> None:
+    wanted = re.compile(r"\b20\d\d\b")
+    with speaking(language):
+        for query in (CARDS, LAPTOP, "model=qwen3-235b-a22b&machine=a100-sxm4-80gb&gpus=4&requests_per_day=50"):
+            said = first_page(query).look_again
+            assert wanted.search(said) or "90" in said, said
+            assert "(1" not in said, "a price in the sentence comes without the ends of its range"
+
+
+@pytest.mark.parametrize(
+    ("language", "month", "year", "apart"),
+    [
+        ("en", "10 to 12 November 2026", "24 May to 26 September 2026", "30 December 2025 to 2 January 2026"),
+        ("en-US", "November 10, 2026 to November 12, 2026", "May 24, 2026 to September 26, 2026", ""),
+        (
+            "de-CH",
+            "10. bis 12. November 2026",
+            "24. Mai bis 26. September 2026",
+            "30. Dezember 2025 bis 2. Januar 2026",
+        ),
+        ("fr-CH", "10 au 12 novembre 2026", "24 mai au 26 septembre 2026", "30 décembre 2025 au 2 janvier 2026"),
+    ],
+)
+def test_days_in_a_row_say_month_and_year_once(language: str, month: str, year: str, apart: str) -> None:
+    with speaking(language):
+        assert written_days(date(2026, 11, 10), date(2026, 11, 12)) == month
+        assert written_days(date(2026, 5, 24), date(2026, 9, 26)) == year
+        assert apart in ("", written_days(date(2025, 12, 30), date(2026, 1, 2)))
+        assert written_days(date(2026, 11, 1), date(2026, 11, 1)) == written_day(date(2026, 11, 1))

@@ -42,11 +42,17 @@ from advisor.report.pdf import render_pdf
 from tests.support.sample_report import LINK, RECOMMENDED, bars, brief, costs, levels, report
 
 ROOT = Path(__file__).resolve().parents[3]
+HELD = Path("/proc/self/statm")
 LONG_NAME = "Very-Long-Organisation_Model-Name-v3.5-480B-A35B-Instruct-25"
 
 
 def read(document: ReportDocument, paper: Paper = "a4") -> PdfReader:
     return PdfReader(BytesIO(render_pdf(document, paper)))
+
+
+def held_mib() -> float:
+    """Of memory, by this process."""
+    return int(HELD.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def pages(reader: PdfReader) -> list[str]:
@@ -405,3 +411,13 @@ def test_a_long_note_and_long_lists_flow_on() -> None:
     text = whole(document)
     assert text.count("A risk") == 72  # a sentence may go on on the next page, a pair of words hardly
     assert "Technical appendix" in text
+
+
+@pytest.mark.skipif(not HELD.exists(), reason="only Linux says what a process holds in a file")
+def test_what_was_typeset_is_forgotten() -> None:
+    """The typesetter would keep some 20 MiB of each report for the next ten, which are of other questions."""
+    render_pdf(report(subject="The first fills what is kept of fonts and templates"))
+    before = held_mib()
+    for number in range(4):
+        render_pdf(report(subject=f"Question {number}"))
+    assert held_mib() - before < 15

@@ -97,7 +97,7 @@ def test_vulkan_gives_no_compute_buffer_of_more_than_4_gib() -> None:
 
 
 def test_intels_limit_is_lifted_by_a_setting_that_the_command_has() -> None:
-    """intel/ipex-llm issue 13130: memory is free, but one buffer is larger than 4 GiB."""
+    """Case 6, intel/ipex-llm issue 13130: memory is free, but one buffer is larger than 4 GiB."""
     found = asked("model=qwen3-30b-a3b&machine=arc-a770-16gb&gpus=3&context=23552&runtime=llama.cpp&level=Q4_K_M")
     assert found.shown.plan.fits
     assert [round(device.kv_cache_bytes / 2**20) for device in found.shown.plan.devices] == [782, 736, 690]
@@ -109,7 +109,7 @@ def test_intels_limit_is_lifted_by_a_setting_that_the_command_has() -> None:
 
 
 def test_a_raised_budget_counts_and_is_offered_where_it_would_do() -> None:
-    """mlx-lm issue 1047: 418 GiB of Kimi K2.5 in 3 bit on a Mac of 512 GB, whose default budget is smaller."""
+    """Case 50, mlx-lm issue 1047: 418 GiB of Kimi K2.5 in 3 bit on a Mac of 512 GB, whose default budget is smaller."""
     query = "model=kimi-k2.5&machine=apple-m3-ultra-80c-512gb&runtime=mlx&level=MLX-3bit-g64&context=4096"
     usual = asked(query)
     assert usual.shown.plan.sized.file_bytes / GIB == pytest.approx(418.456, rel=0.001)

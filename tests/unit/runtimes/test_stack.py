@@ -53,7 +53,7 @@ LLAVA = "model=qwen3-vl-8b-instruct&machine=rtx-4090&level=Q8_0&context=16384&kv
 
 
 def test_the_projector_of_qwen3_vl_in_lm_studio() -> None:
-    """lmstudio-bug-tracker issue 1176: KV 1224 MiB; llama.cpp's own estimate of the projector is 1502.33 MiB."""
+    """Case 7, lmstudio-bug-tracker issue 1176: KV 1224 MiB; llama.cpp estimates the projector as 1502.33 MiB."""
     seen = plan(f"{LLAVA}&runtime=lm-studio&users=1")
     assert mib(seen.devices[0].kv_cache_bytes) == pytest.approx(1224, abs=1)
     assert mib(seen.devices[0].beside.projector) == pytest.approx(1502.33, rel=0.01)
@@ -96,7 +96,7 @@ MISTRAL = "model=mistral-small-3.1-24b-instruct-2503&machine=rtx-4090&runtime=ol
 
 
 def test_mistral_small_in_ollama_as_it_was_without_flash_attention() -> None:
-    """ollama issue 10417: weights of 13.9 GiB with the projector, 24.4 GiB in all, not all of it on the card."""
+    """Case 24, ollama issue 10417: weights of 13.9 GiB with the projector, 24.4 GiB in all, not all on the card."""
     before = plan(f"{MISTRAL}&flash_attention=off")
     tower = before.request.model.tower
     assert tower is not None
@@ -110,7 +110,7 @@ def test_mistral_small_in_ollama_as_it_was_without_flash_attention() -> None:
 
 
 def test_qwen_27b_with_projector_and_mtp_in_ollama() -> None:
-    """ollama issue 17482: model 15,364 MiB, projector 1,136 to 1,161, MTP context 582."""
+    """Case 32, ollama issue 17482: model 15,364 MiB, projector 1,136 to 1,161, MTP context 582."""
     seen = plan("model=qwen3.6-27b&machine=rtx-3090&runtime=ollama&context=4096&level=Q4_K_M&mtp=on").devices[0]
     assert mib(seen.weights_bytes) == pytest.approx(15_364, rel=0.005)
     assert 1_130 < mib(seen.beside.projector) < 1_161
@@ -187,6 +187,23 @@ def test_a_drafting_cache_is_never_quantized() -> None:
     whole, small = plan(f"{query}&kv_type_k=f16&kv_type_v=f16"), plan(f"{query}&kv_type_k=q4_0&kv_type_v=q4_0")
     assert small.devices[0].beside.mtp == whole.devices[0].beside.mtp
     assert small.devices[0].kv_cache_bytes < whole.devices[0].kv_cache_bytes
+
+
+# --- a draft model
+
+
+def test_another_draft_model_costs_what_its_cache_takes() -> None:
+    """Case 29, llama.cpp issue 11200: from Qwen2.5 0.5B to Qwen3 0.6B costs gigabytes, as the cache of a draft model is
+    never quantized: 28 layers of 8 heads of 128 in 16 bit are 1,792 MiB at 16,384 tokens, however the other's is kept.
+    """
+    query = "machine=rtx-3090&runtime=llama.cpp&level=Q4_K_M&context=16384&kv_type_k=q8_0&kv_type_v=q8_0"
+    small = plan(f"model=qwen2.5-14b-instruct&draft=qwen2.5-0.5b-instruct&{query}").draft
+    large = plan(f"model=qwen3-14b&draft=qwen3-0.6b&{query}").draft
+    assert small is not None
+    assert large is not None
+    assert mib(large.devices[0].kv_cache_bytes) == 1792
+    taken = [mib(each.devices[0].needed_bytes - each.devices[0].overhead_bytes) for each in (small, large)]
+    assert taken == [pytest.approx(991, rel=0.06), pytest.approx(2_695, rel=0.06)]
 
 
 # --- adapters
@@ -294,7 +311,7 @@ def test_weights_of_qwen_27b_on_two_cards() -> None:
 
 
 def test_qwen_27b_on_two_3090() -> None:
-    """mitchross/talos-argocd-proxmox pull 1995: 302,921 tokens, 2.31 times 131,072."""
+    """Case 34, mitchross/talos-argocd-proxmox pull 1995: 302,921 tokens, 2.31 times 131,072."""
     seen = plan(
         "model=qwen3.8-27b&machine=rtx-3090&gpus=2&runtime=vllm&context=131072&users=2&kv_fp8=on&level=FP8-block128"
     )
@@ -335,7 +352,7 @@ def test_steps_of_64_000_tokens_leave_kimi_linear_little() -> None:
 
 
 def test_qwen_vl_72b_does_not_fit_on_four_a100() -> None:
-    """vllm issue 16570: 34.43 GiB of weights on each, and 0.04 to 0.13 GiB left for the cache."""
+    """Case 37, vllm issue 16570: 34.43 GiB of weights on each, and 0.04 to 0.13 GiB left for the cache."""
     query = (
         "model=qwen2.5-vl-72b-instruct&machine=a100-sxm4-40gb&gpus=4&runtime=vllm&context=8192"
         "&gpu_memory_utilization=0.95&level=BF16-safetensors"

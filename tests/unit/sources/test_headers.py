@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import struct
 import tracemalloc
 from dataclasses import replace
@@ -164,6 +165,7 @@ def tensor(
         (entry("k", 9, struct.pack("<IQ", 8, 5)), "cut off"),
         (entry("k", 9, struct.pack("<IQQ", 8, 1, 1 << 50) + bytes(99)), "an entry of 'k'"),
         (entry("k", 9, struct.pack("<IQ", 9, 1) + bytes(99)), "list of lists"),
+        (entry("k" * 99, 9, struct.pack("<IQ", 9, 1) + bytes(99)), f"'{'k' * 80}' is a list of lists"),
         (entry("k", 9, struct.pack("<IQ", 10, 1 << 21)), "cut off"),
         (entry("general.alignment", 4, struct.pack("<I", 0)), "power of two"),
         (entry("general.alignment", 4, struct.pack("<I", 48)), "power of two"),
@@ -321,6 +323,20 @@ def test_a_broken_safetensors_header_is_one_sentence(content: bytes, message: st
     with pytest.raises(InputError, match=message) as caught:
         checkpoint(content)
     assert "\n" not in str(caught.value)
+
+
+def test_the_largest_tensor_and_the_most_dimensions_are_read_and_no_more() -> None:
+    """What one header may promise is bounded, whatever is multiplied from it later."""
+
+    def read(shape: list[int], bits: int = 16) -> tuple[CheckpointTensor, ...]:
+        entry = {"dtype": "F16", "shape": shape, "data_offsets": [0, math.prod(shape) * bits // 8]}
+        return checkpoint(with_header({"a": entry}))
+
+    for largest in ([1 << 22, 1 << 22], [1] * 8):
+        assert read(largest)[0].shape == tuple(largest)
+    for too_large in ([1 << 22, (1 << 22) + 1], [1] * 9):
+        with pytest.raises(InputError, match="impossible shape"):
+            read(too_large)
 
 
 GGUF_SEED = gguf_header(

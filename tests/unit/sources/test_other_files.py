@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -181,6 +182,18 @@ def test_the_runtime_that_loads_them_is_named(tmp_path: Path) -> None:
     assert any("type IQ4_KSS, which only ik_llama.cpp loads" in note for note in say_all(found.notes))
 
 
+def test_of_many_types_of_other_runtimes_four_are_named(tmp_path: Path) -> None:
+    kinds = itertools.cycle([OtherType[f"IQ{bits}_K"] for bits in range(2, 7)])
+    tensors: list[Any] = [
+        (name, shape, next(kinds) if kind is Type.Q4_K else kind)
+        for name, shape, kind in tensors_at(catalogue()[LLAMA].model, "Q4_K_M")
+    ]
+    head = gguf_header(gguf_metadata()[LLAMA], tensors)
+    found = local(sparse(tmp_path / "m.gguf", head, parse(head).promised_bytes))
+    (note,) = (note for note in say_all(found.notes) if "which only ik_llama.cpp loads" in note)
+    assert note.count("IQ") == 4
+
+
 @pytest.mark.parametrize("name", ["IQ4_KS", "IQ4_KSS", "IQ2_KT", "IQ5_K", "IQ2_KL", "Q4_0_4_4", "Q4_0_8_8"])
 def test_levels_of_other_runtimes_are_told_by_names(name: str) -> None:
     assert level_of_name(f"smol-{name}-00001-of-00003.gguf") == name
@@ -218,3 +231,13 @@ def test_other_models_are_named_for_what_they_are(architecture: str | None, tens
     metadata = {} if architecture is None else {"general.architecture": architecture}
     with pytest.raises(InputError, match=f"holds {what}.*, not a language model"):
         model_of(parse(gguf_header(metadata, [(tensor, (32, 8), Type.F16)])))
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_of_a_long_name_of_an_architecture_the_beginning_is_said(bare: bool) -> None:
+    name = "z" * 60
+    metadata = {key.replace("llama.", f"{name}."): value for key, value in gguf_metadata()[LLAMA].items()}
+    if bare:
+        metadata = {key: value for key, value in metadata.items() if not key.startswith(name)}
+    head = gguf_header(metadata | {"general.architecture": name}, tensors_at(catalogue()[LLAMA].model, "Q4_K_M"))
+    assert f"Architecture '{'z' * 40}' is not known" in say(model_of(parse(head)).note)

@@ -224,6 +224,24 @@ def test_every_hop_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fetched == []
 
 
+def test_a_chain_of_redirections_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        fetched.append(str(request.url))
+        left = int(request.url.path.strip("/"))
+        to = {"Location": f"/{left - 1}"}
+        return httpx2.Response(302, headers=to) if left else httpx2.Response(206, content=iter([b"GGUF"]))
+
+    monkeypatch.setattr(remote, "get_session", lambda: httpx2.Client(transport=httpx2.MockTransport(answer)))
+    names_lead_to(monkeypatch, *[(PUBLIC, 443)] * 20)
+    assert LinkedFile("https://a.example.org/4", allow_local=False).read(0, 4) == b"GGUF"
+    fetched.clear()
+    with pytest.raises(InputError):
+        LinkedFile("https://a.example.org/99", allow_local=False).read(0, 4)
+    assert len(fetched) == 5
+
+
 def drip(pieces: bytes, pause_s: float = 0.05) -> Callable[[socket.socket], None]:
     """Sends so much at once and then a sign at a time, for longer than anybody should listen."""
 

@@ -22,6 +22,7 @@ from advisor.answer.beside_measured import beside, evidence_rows
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question
 from advisor.report.paste_output import evidence_csv, paste_document, paste_table
+from advisor.sources.pastes import llama_bench
 from advisor.sources.pastes.described_machine import pasted_machine
 from advisor.sources.pastes.measured import level_of, pasted_runs
 from advisor.sources.pastes.read import read_paste
@@ -223,6 +224,20 @@ def test_bench_in_every_format_is_the_same_measurement() -> None:
         assert (run.date, run.file_gib) == ("2026-09-01", 4.68)
 
 
+def test_the_size_of_a_model_is_gib_whatever_it_is_printed_in() -> None:
+    for size, gib in (("4.68 GiB", 4.68), ("512.00 MiB", 0.5), ("1.50GiB", 1.5)):
+        (run,) = pasted_runs(read_paste(BENCH.replace("4.68 GiB", size)))
+        assert run.file_gib == gib
+
+
+def test_so_many_rows_of_a_table_are_read_and_no_more() -> None:
+    columns = {**ROW, "n_prompt": 1}
+    most = llama_bench._MOST_ROWS
+    for rows in (most, most + 3):
+        text = "\n".join(",".join(f'"{value}"' for value in row) for row in (columns, *[columns.values()] * rows))
+        assert len(llama_bench._columns(text.splitlines())) == most
+
+
 def test_words_for_levels() -> None:
     assert level_of("Q4_K - Medium") == "Q4_K_M"
     assert level_of("Q3_K - Large") == "Q3_K_L"
@@ -258,6 +273,22 @@ def test_a_log_says_what_memory_was_taken() -> None:
     assert told(LOG)["offloaded"] == [37, 37]
 
 
+def test_a_cache_is_what_the_log_sums_up_else_the_sum_of_its_parts() -> None:
+    parts, whole = LOG.splitlines(), [line for line in LOG.splitlines() if "llama_kv_cache: size" not in line]
+    for line in (r"CUDA0 KV buffer size =  1152", r"CUDA0 KV buffer size =  1000"):
+        assert told("\n".join(parts).replace("CUDA0 KV buffer size =  1152", line))["kv_mib"] == 1152
+    assert told("\n".join(whole))["kv_mib"] == 1152
+    assert "kv_mib" not in told("\n".join(line for line in whole if "KV buffer" not in line))
+
+
+def test_the_context_of_a_log_is_shared_by_its_sequences() -> None:
+    for text, context in ((LOG, 8192), (LOG.replace("1/1 seqs", "4/4 seqs"), 2048)):
+        (run,) = pasted_runs(read_paste(text))
+        assert run.conditions["context"] == context
+    (run,) = pasted_runs(read_paste("\n".join(line for line in LOG.splitlines() if "n_ctx" not in line)))
+    assert "context" not in run.conditions
+
+
 def test_logs_of_servers() -> None:
     assert told(OLLAMA)["layers"] == [20, 33]
     assert told(OLLAMA)["partial_gib"] == 6.9
@@ -268,6 +299,25 @@ def test_logs_of_servers() -> None:
         ("decode", 8, 55.56), ("batch", 8, 400.0),
     ]  # fmt: skip
     assert run.conditions["prompt_tokens"] == 1024
+
+
+def test_all_that_ollama_says_of_one_model_is_read_and_of_a_card_nothing_is_said_of_the_host() -> None:
+    host = 'time=x level=INFO source=server.go:1 msg="system memory" total="62.7 GiB" free="50.0 GiB" free_swap="0 B"\n'
+    card = 'time=x level=INFO source=server.go:1 msg="gpu memory" id=GPU-1 total="24.0 GiB" available="23.0 GiB"\n'
+    expected = {
+        "library": "cuda", "layers": [20, 33], "available_gib": [7.1], "required_gib": 9.0, "partial_gib": 6.9,
+        "weights_gib": 7.5, "kv_mib": 512.0,
+    }  # fmt: skip
+    assert told(OLLAMA) == told(card + OLLAMA) == expected
+    assert told(card + host + OLLAMA) == told(host + card + OLLAMA) == expected | {"ram_gib": 62.7}
+    whole = OLLAMA.replace("6.9 GiB", "9.0 GiB").replace("512.0 MiB", "2.0 GiB")
+    whole = whole.replace("7.1 GiB", "512.0 MiB 512.0 KiB")
+    assert told(whole) == {name: value for name, value in expected.items() if name not in ("partial_gib", "kv_mib")} | {
+        "kv_gib": 2.0, "available_gib": [0.5, 0.0005],
+    }  # fmt: skip
+    for nothing in (host, OLLAMA.replace("layers.model=33 ", "")):
+        with pytest.raises(InputError, match="Nothing in this text is known"):
+            read_paste(nothing)
 
 
 def test_rows_of_evidence_are_rows_of_the_table() -> None:

@@ -15,6 +15,7 @@ from advisor.models.catalogue import catalogue
 from advisor.report.sizes import published_document
 from advisor.runtimes.llama_cpp.weights import stored_weight_bytes, weight_bytes
 from advisor.sizing.placement import place
+from advisor.sources import packings
 from advisor.sources.addresses import HubAddress, check_public, parse_address
 from advisor.sources.files import from_gguf_bytes
 from advisor.sources.free_size import looks_like_size, typical_model
@@ -245,3 +246,18 @@ def test_unknown_names_hint_at_the_catalogue() -> None:
         find_any_model("lama-3.1-8b")
     with pytest.raises(InputError, match="Name a model"):
         find_any_model("  ")
+
+
+def test_of_many_models_of_a_size_three_are_named() -> None:
+    found = typical_model("8B")
+    assert found is not None
+    assert len(found.like) > 3
+    said = say(found.sentence)
+    assert [one in said for one in found.like[:4]] == [True, True, True, False]
+
+
+def test_a_checkpoint_is_read_where_all_of_it_is_understood() -> None:
+    known, unknown = packings.fp8_packing("fp8"), packings.no_level("new")
+    assert packings.only("fp8", known).readable
+    assert not packings.only("fp8", known, readable=False).readable
+    assert not packings.only("new", unknown).readable

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LLM_FIT_ADVISOR_CACHE", str(tmp_path))
     uploads._in_memory.clear()
     return tmp_path / "uploads"
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_what_was_uploaded_is_let_go_at_once(sound: bool) -> None:
+    """Not when garbage is collected next: uploads are large, and many may come before that."""
+    content = (gguf_file(LLAMA)[0] if sound else gguf_header({}, [])).ljust(1 << 20, b"\0")
+    before = sys.getrefcount(content)
+    gc.disable()
+    try:
+        with nullcontext() if sound else pytest.raises(InputError):
+            keep_file(content, "model.gguf")
+        assert sys.getrefcount(content) == before
+    finally:
+        gc.enable()
 
 
 def test_the_beginning_of_a_gguf_file_is_enough_and_no_weight_is_kept(folder: Path) -> None:

@@ -13,10 +13,13 @@ from sqlalchemy import select
 
 from advisor.__main__ import main
 from advisor.foundation.errors import InputError
+from advisor.quantize.run_request import RunRequest
+from advisor.quantize.runs import Runs
 from advisor.report.document import Cover, Logo
 from advisor.store import SnapshotNotFound, Store, admin, open_store
 from advisor.store.asked import Asked
 from advisor.store.database import make_engine
+from advisor.store.sharing import Sharing
 from advisor.store.tables import metadata
 
 OWNER, OTHER = "an owner's secret, long enough", "another secret, long enough"
@@ -97,6 +100,18 @@ def test_the_operator_sees_how_much_and_not_what(store: Store) -> None:
     assert used["frozen_bytes"] == sum(row.bytes for row in admin.listed(store))
 
 
+def test_the_operator_sees_who_keeps_what(store: Store) -> None:
+    filled(store)
+    earlier = Store(store.engine, lambda: datetime.now(UTC) - timedelta(days=3))
+    earlier.freeze("model=x", {}, OWNER, sharing=Sharing("company", "ann@example.com"))
+    Runs(store.engine).submit(RunRequest(source="tinylm", levels=("Q8_0",)), "a runner's secret, long enough")
+    found = admin.users(store)
+    assert [(user.frozen, user.runs) for user in found] == [(0, 1), (1, 0), (2, 0)]
+    assert [user.name for user in found if "@" in user.name] == ["ann@example.com"]
+    assert sum(user.bytes for user in found) == admin.usage(store)["frozen_bytes"]
+    assert [user.last for user in found] == sorted((user.last for user in found), reverse=True)
+
+
 def test_a_revoked_link_says_so_and_a_purge_leaves_nothing(store: Store) -> None:
     first, second = filled(store)
     assert admin.revoke(store, first)
@@ -126,6 +141,7 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
 
     assert first in said("list")
     assert json.loads(said("quota"))["frozen"] == 2
+    assert [line.split()[1:4:2] for line in said("users").splitlines()] == [["frozen", "runs"], ["1", "0"], ["1", "0"]]
     assert "revoked" in said("revoke", second)
     assert main(("admin", "revoke", second)) == 2
     assert "There is no frozen recommendation" in capsys.readouterr().err

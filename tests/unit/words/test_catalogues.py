@@ -14,7 +14,7 @@ from advisor.words.template import template
 from tests.unit.words.test_words import entries, forms, named
 
 OTHERS = tuple(name for name in catalogues() if name != ENGLISH)
-WORDS_ALONE = ("unit", "count", "label")
+WORDS_ALONE = ("unit", "count", "label", "table")
 
 
 def kind_of(entry: BabelMessage) -> str:

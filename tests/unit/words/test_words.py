@@ -32,7 +32,7 @@ from advisor.words.language import LOCALES, Language
 CODE = Path(advisor.__path__[0])
 ENGLISH = LOCALES / "en" / "LC_MESSAGES" / "messages.po"
 # Not kinds of messages: how a language joins figures and names a key.
-WORDS = ("unit", "count", "label")
+WORDS = ("unit", "count", "label", "table")
 SIGNS = ("listed", "semicolons", "summed", "factors", "or", "and")
 JOINING = {
     **{sign: set[str]() for sign in SIGNS},

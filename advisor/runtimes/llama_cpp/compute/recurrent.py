@@ -5,7 +5,7 @@ Each reads a state per user and writes it back; the reads enter the order early,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from advisor.models.mixers import Mixer
 from advisor.models.model import Model
@@ -121,15 +121,20 @@ def _stepwise_bytes(mixer: Mixer, settings: Settings) -> int:
     return round(4 * each * (steps * tokens + states * settings.users))
 
 
-def with_steps(found: dict[int, int], model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
-    """The same where delta nets are not fused, as llama.cpp finds that one of the host would not run there."""
+def steps_of(model: Model, settings: Settings, placement: Placement) -> Sequence[int]:
+    """What delta nets that are not fused take by layer, at most; none where all are fused: it is on the host that
+    llama.cpp finds that one would not run there."""
     if settings.since("2026-09") or settings.users < _USERS_TRIED:
-        return found
+        return ()
     steps = [max((_stepwise_bytes(mixer, settings) for mixer in layer.mixers), default=0) for layer in model.layers]
+    on_host = any(size for size, home in zip(steps, placement.layers, strict=True) if home == HOST)
+    return steps if on_host else ()
+
+
+def with_steps(found: dict[int, int], model: Model, settings: Settings, placement: Placement) -> dict[int, int]:
+    """The same where delta nets are not fused."""
     mask = _MASKED * settings.cells * reserved_tokens(settings) // settings.shared_by
-    if not any(size for size, home in zip(steps, placement.layers, strict=True) if home == HOST):
-        return found
-    for size, home in zip(steps, placement.layers, strict=True):
+    for size, home in zip(steps_of(model, settings, placement), placement.layers, strict=False):
         device = 0 if home == HOST else home
         found[device] = max(found[device], size + mask)
     return found

@@ -1,0 +1,15 @@
+"""The types of GGUF files are those of the package that llama.cpp publishes."""
+
+from __future__ import annotations
+
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
+from advisor.formats.ggml_types import BLOCKS, Type
+
+
+def test_they_are_the_publishers() -> None:
+    assert {kind.name: kind.value for kind in Type} == {kind.name: kind.value for kind in GGMLQuantizationType}
+    assert {kind.name: sizes for kind, sizes in BLOCKS.items()} == {
+        kind.name: sizes for kind, sizes in GGML_QUANT_SIZES.items()
+    }
+    assert all(Type(kind.value) == kind and hash(Type(kind.value)) == hash(kind) for kind in GGMLQuantizationType)
