@@ -43,15 +43,16 @@ def compiled(name: str, follows_from: str, make: Callable[[], Any]) -> Any:
         return make()
     path = str(folder / f"{name}{SUFFIX}")
     stamp = _sum(f"{VERSION}\n{sys.version}\n{name}\n{follows_from}".encode())
-    content = _own_content(path)
-    if content[:_SUM] == stamp and content[_SUM : 2 * _SUM] == _sum(content[2 * _SUM :]):
+    content = memoryview(_own_content(path))  # which may be large: no part of it is copied
+    written = content[2 * _SUM :]
+    if content[:_SUM] == stamp and content[_SUM : 2 * _SUM] == _sum(written):
         try:
-            return marshal.loads(content[2 * _SUM :])  # noqa: S302 - the user's own file, of which we wrote every byte
+            return marshal.loads(written)  # noqa: S302 - the user's own file, of which we wrote every byte
         except (ValueError, EOFError, TypeError):
             pass
     if (value := make()) is not None:
-        written = marshal.dumps(value)
-        _write(path, stamp + _sum(written) + written)
+        new = marshal.dumps(value)
+        _write(path, stamp + _sum(new) + new)
     return value
 
 
@@ -107,7 +108,7 @@ def compiled_folder() -> Path | None:
     return (user_cache_folder() if chosen is None else Path(chosen)) / "compiled"
 
 
-def _sum(content: bytes) -> bytes:
+def _sum(content: bytes | memoryview) -> bytes:
     return hashlib.sha256(content).digest()
 
 
@@ -117,7 +118,7 @@ def _own_content(path: str) -> bytes:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
     except OSError:
         return b""
-    with os.fdopen(handle, "rb") as file:
+    with os.fdopen(handle, "rb", buffering=0) as file:
         told = os.fstat(handle)
         if not S_ISREG(told.st_mode) or told.st_size > _LARGEST:
             return b""
@@ -125,7 +126,7 @@ def _own_content(path: str) -> bytes:
         if hasattr(os, "geteuid") and (told.st_uid != os.geteuid() or told.st_mode & _OTHERS_MAY_WRITE):
             return b""
         try:
-            return file.read(_LARGEST)
+            return file.read(told.st_size) or b""
         except OSError:
             return b""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache, reduce
 from threading import Lock
-from typing import Any, NamedTuple, Self, get_type_hints
+from typing import Any, NamedTuple, Self, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
 from pydantic.fields import FieldInfo
@@ -45,7 +45,7 @@ class Part(BaseModel):
     @classmethod
     def usual(cls) -> Self:
         """The part of which nothing is said: its defaults, which are not validated."""
-        return cls.model_construct()
+        return cast(Self, cls.model_construct())
 
     @classmethod
     def places(cls) -> Mapping[str, Place]:

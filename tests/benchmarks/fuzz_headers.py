@@ -12,11 +12,12 @@ import sys
 import time
 from collections import Counter
 
+from advisor.formats.ggml_types import Type
 from advisor.foundation.errors import InputError
 from advisor.sources.files import from_gguf_bytes
 from advisor.sources.reading import read_from_bytes
 from advisor.sources.safetensors_header import read_safetensors_header
-from tests.support.model_files import Type, gguf_file, gguf_header, safetensors_file
+from tests.support.model_files import gguf_file, gguf_header, safetensors_file
 
 HUGE = (0, 1, 3, 9, 255, 2**16, 2**22, 2**25, 2**31, 2**32 - 1, 2**32, 2**40, 2**62, 2**63, 2**64 - 1)
 SLOWEST_S = 1.0

@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType
+from gguf.constants import GGUFValueType
 
+from advisor.formats.ggml_types import BLOCKS, Type
 from advisor.formats.gguf_levels import LEVELS
 from advisor.formats.gguf_other_types import stored_bytes
 from advisor.formats.gguf_sizes import grouped_tensors
@@ -21,8 +22,7 @@ from advisor.models.catalogue import catalogue
 from advisor.models.model import Model
 
 TRUTH = Path(__file__).resolve().parents[1] / "truth"
-Type = GGMLQuantizationType
-Tensors = Sequence[tuple[str, tuple[int, ...], GGMLQuantizationType]]
+Tensors = Sequence[tuple[str, tuple[int, ...], Type]]
 
 
 @cache
@@ -88,17 +88,17 @@ def data_length(tensors: Tensors, alignment: int = 32) -> int:
     return sum(-(-_stored(shape, kind) // alignment) * alignment for _, shape, kind in tensors)
 
 
-def _stored(shape: tuple[int, ...], kind: GGMLQuantizationType) -> int:
-    if kind not in GGML_QUANT_SIZES:
+def _stored(shape: tuple[int, ...], kind: Type) -> int:
+    if kind not in BLOCKS:
         return stored_bytes(kind, shape)
-    block, size = GGML_QUANT_SIZES[kind]
+    block, size = BLOCKS[kind]
     elements = 1
     for length in shape:
         elements *= length
     return elements // block * size
 
 
-def tensors_at(model: Model, level: str) -> list[tuple[str, tuple[int, ...], GGMLQuantizationType]]:
+def tensors_at(model: Model, level: str) -> list[tuple[str, tuple[int, ...], Type]]:
     """The tensors of a model's stock file at a level."""
     table = grouped_tensors(model)
     types = table.types(LEVELS[level], imatrix=False)

@@ -62,7 +62,7 @@ def test_a_written_file_is_as_large_as_gguf_reads_it(tmp_path: Path) -> None:
     for tensor, group in table.members:
         kind = types[group]
         data = np.zeros((*reversed(tensor.shape[1:]), row_bytes(kind, tensor.shape[0])), dtype=np.uint8)
-        writer.add_tensor(tensor.name, data, raw_dtype=kind)
+        writer.add_tensor(tensor.name, data, raw_dtype=gguf.GGMLQuantizationType(kind))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.formats.ggml_types import Type
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
 from advisor.sources.gguf_file import GgufHeader, join_splits
@@ -25,7 +26,6 @@ from advisor.sources.gguf_model import level_of, level_of_name, model_of
 from advisor.sources.reading import ReadRange, read_from_bytes
 from advisor.sources.safetensors_header import CheckpointTensor, read_safetensors_header
 from tests.support.model_files import (
-    Type,
     gguf_file,
     gguf_header,
     gguf_metadata,
@@ -96,7 +96,8 @@ def test_gguf_s_own_writer_is_read_as_its_own_reader_reads_it(tmp_path: Path) ->
     writer.add_token_list([f"t{n}" for n in range(9000)])
     writer.add_bool("llama.flag", True)
     for name, shape, kind in (("a.weight", (4, 34), Type.Q8_0), ("b.weight", (7,), Type.F32)):
-        writer.add_tensor(name, np.zeros(shape, dtype=np.uint8 if kind is Type.Q8_0 else np.float32), raw_dtype=kind)
+        data = np.zeros(shape, dtype=np.uint8 if kind is Type.Q8_0 else np.float32)
+        writer.add_tensor(name, data, raw_dtype=gguf.GGMLQuantizationType(kind))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -110,7 +111,7 @@ def test_gguf_s_own_writer_is_read_as_its_own_reader_reads_it(tmp_path: Path) ->
     assert "tokenizer.ggml.tokens" not in header.metadata
     assert header.header_bytes == reader.data_offset
     assert [(t.name, list(t.shape), t.type, t.bytes) for t in header.tensors] == [
-        (t.name, list(t.shape), t.tensor_type, t.n_bytes) for t in reader.tensors
+        (t.name, list(t.shape), Type(t.tensor_type), t.n_bytes) for t in reader.tensors
     ]
     assert header.header_bytes + header.data_bytes == path.stat().st_size
 

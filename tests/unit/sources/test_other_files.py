@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from advisor.formats.ggml_types import Type
 from advisor.formats.gguf_other_types import OtherType, layout, loaded_only_by, stored_bytes
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import catalogue
@@ -22,7 +23,7 @@ from advisor.sources.resolved import ResolvedModel
 from advisor.sources.uploads import keep_file
 from advisor.words import say, say_all
 from tests.support.hub_server import FakeHub
-from tests.support.model_files import Type, gguf_file, gguf_header, gguf_metadata, gguf_string, tensors_at
+from tests.support.model_files import gguf_file, gguf_header, gguf_metadata, gguf_string, tensors_at
 
 LLAMA = "llama-3.1-8b-instruct"
 
