@@ -22,6 +22,7 @@ from advisor.runtimes.defaults import Taken
 from advisor.runtimes.registry import ENGINES
 from advisor.runtimes.runtime import Runtime
 from advisor.sizing.plan import Plan
+from advisor.sizing.request import GgufFile
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolve import ResolvedModel
 
@@ -51,6 +52,8 @@ def _notes(about: Subject, decided: Option) -> Iterator[Message]:
         yield full
     if question.model.draft and (drafting := drafting_note(question.model, setup.hardware, decided.candidate)):
         yield drafting
+    if entry.file is not None and not isinstance(decided.plan.request.stored, GgufFile):
+        yield fact("file_not_planned", file=entry.file.name, level=decided.candidate.level)
     yield from _model_notes(entry, setup.hardware.machine, model)
     yield from _stack_notes(about, decided)
 

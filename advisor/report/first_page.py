@@ -13,6 +13,7 @@ from advisor.answer.recommendation import Recommendation
 from advisor.answer.turning_points import turning_points, turning_words
 from advisor.answer.verdict import verdict
 from advisor.costs.money import OLD_AFTER_DAYS, UsedPrice
+from advisor.costs.sensitivity import Sensitivity
 from advisor.foundation.message import Message, Span
 from advisor.foundation.ranges import Range
 from advisor.report.brief import Brief, Figure
@@ -159,10 +160,8 @@ def _changes(found: Recommendation) -> tuple[str, ...]:
     """Where the money turns round, the largest lever first; and what leads to another plan, where one is to be run."""
     said: list[str] = []
     own, billing = found.own, found.asked.question.costs.billing
-    if found.is_compared and not found.is_another:
-        points = turning_points(found.about, found.about.shown)
-        turns = say_all((one for each in points for one in turning_words(each)), "report")
-        said += turns[:_MOST_OF_MONEY]
+    turns = say_all((one for each in _points(found) for one in turning_words(each)), "report")
+    said += turns[:_MOST_OF_MONEY]
     if found.way in ("api", "rent") and own is not None and found.about.chosen is not None:
         said.append(
             told(
@@ -182,9 +181,7 @@ def _changes(found: Recommendation) -> tuple[str, ...]:
 
 def _steady(found: Recommendation) -> str:
     """That nothing of what money hangs on most turns it round, where that is so."""
-    if not found.is_compared or found.is_another:
-        return ""
-    points = turning_points(found.about, found.about.shown)
+    points = _points(found)
     if not points or any(each.less or each.more for each in points):
         return ""
     return told(
@@ -192,6 +189,13 @@ def _steady(found: Recommendation) -> str:
         "what is planned.",
         count=len(points),
     )
+
+
+def _points(found: Recommendation) -> tuple[Sensitivity, ...]:
+    """What money hangs on most, where the decision is about the plan that was asked for."""
+    if not found.is_compared or found.is_another:
+        return ()
+    return turning_points(found.about, found.about.shown)
 
 
 def _look_again(found: Recommendation, has_changes: bool) -> str:
@@ -254,13 +258,14 @@ def _without_range(label: Message) -> Message:
 
 
 def oldest_price(found: Recommendation) -> UsedPrice | None:
-    """The oldest price that matters: of the way to go, and of the cheapest other one where that is not far off."""
+    """The oldest price that matters: of the way to go, and of the cheapest other one where that is not far off
+    and something turns the decision round."""
     chosen = found.option or (found.ways[0] if found.ways else None)
     if chosen is None:
         return None
     others = sorted((one for one in found.ways if one is not chosen), key=lambda one: one.monthly.typical)
     near = [one for one in others[:1] if one.monthly.low <= _NEAR * chosen.monthly.high]
-    if found.asked.question.requirements.own_hardware:
+    if found.asked.question.requirements.own_hardware or _steady(found):
         near = []
     prices = [price for option in (chosen, *near) if (price := telling_price(option)) is not None]
     return min(prices, key=day_of_price, default=None)

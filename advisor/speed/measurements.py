@@ -52,6 +52,8 @@ class Measurement(BaseModel):
     `micro_batch` is llama.cpp's -ub. `gpu_layers` (blank: all) and `cpu_moe_layers` are -ngl and -ncmoe of a model that
     lies partly on the host, whose memory is rated at `host_gb_s`. `output_tokens` are what a request had written whose
     prompt of `prompt_tokens` was read among the others' writing: the rate is then of written tokens, reading included.
+    Where all requests were sent at once, `users` are those that wrote at once in the mean, by Little's law: the rate
+    times the mean time between tokens. The mean over answers of the time per token counts short answers too often.
     """
 
     model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)

@@ -30,7 +30,7 @@ from tests.benchmarks.mutants import ROOT, copied, notices
 _TESTS = {
     "costs": ("tests/unit/costs", "tests/unit/answer/test_published_bills.py"),
     "sources": ("tests/unit/sources",),
-    "store": ("tests/unit/store",),
+    "store": ("tests/unit/store", "tests/unit/sources/test_local_measurements.py"),
     "answer": ("tests/unit/answer", "tests/app/test_links.py"),
 }
 _COMPARED: dict[type[ast.cmpop], tuple[str, str]] = {
@@ -146,7 +146,8 @@ def statement(fault: Fault) -> tuple[int, int]:
 
 def noticed(folder: Path, fault: Fault, known: dict[str, Any], room: str) -> bool:
     """Whether the quickest tests of its line fail, or any of the room: what is kept hides who else needs a line."""
-    quick, spent = [], 0.0
+    quick: list[str] = []
+    spent = 0.0
     for test in tests_of(fault, known):
         spent += known["took"][test]
         if quick and spent > _FIRST_S:

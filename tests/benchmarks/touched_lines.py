@@ -40,10 +40,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     sys.settrace(call)
     threading.settrace(call)
     try:
-        return (yield)  # type: ignore[return-value]
+        return (yield)
     finally:
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
         _took[item.nodeid] = time.process_time() - began
         for name, number in lines:
             _touched[f"{os.path.relpath(name)}:{number}"].append(item.nodeid)

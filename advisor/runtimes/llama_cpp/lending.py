@@ -63,13 +63,15 @@ def settled(growth: Growth, weights: Weights) -> Grown:
 def _bounded(growth: Growth, weights: Weights) -> Grown:
     """`growth.now` where nobody knows which weight each operation reads.
 
-    Of layers that lie whole on the host the place of one copy may be too small for the next, of which one more was seen
-    side by side; other GPUs may wait for one more result.
+    Of layers that lie whole on the host the place of one copy may be too small for the next: of experts two were seen
+    side by side where several GPUs have layers; other GPUs may wait for one more result.
     """
     now, placement = growth.now, growth.placement
     layers, experts = placement.host_layers, placement.cpu_moe_layers
-    second = weights.widest_experts[experts] if experts > layers else weights.widest_layers[layers]
+    several = placement.devices > 1 and experts > layers
+    second = weights.widest_experts[experts] if several else 2 * weights.widest_layers[layers]
     second = 0 if weights.hybrid else second  # of which `Weights.passing_through` counts two already
-    result = _RESULT * growth.model.width * reserved_tokens(growth.settings)
+    streams = growth.model.wiring.streams.count if growth.model.wiring.streams else 1
+    result = _RESULT * growth.model.width * streams * reserved_tokens(growth.settings)
     compute = {device: size + (result if device > 0 and size else 0) for device, size in now.compute.items()}
     return replace(now, lent=now.lent + second, compute=compute)

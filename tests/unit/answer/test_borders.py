@@ -11,7 +11,13 @@ import pytest
 from advisor.answer.answer import Answer, answer
 from advisor.answer.choices import choices
 from advisor.answer.flips import same
-from advisor.answer.machines_for_model import COUNTS, _as_good_as_the_largest, _machine_for, on_any_machine
+from advisor.answer.machines_for_model import (
+    COUNTS,
+    FittingMachine,
+    _as_good_as_the_largest,
+    _machine_for,
+    on_any_machine,
+)
 from advisor.answer.reasons import reasons
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
@@ -114,3 +120,18 @@ def test_what_a_search_says_below_what_it_was_asked_for_is_not_taken() -> None:
         found = _as_good_as_the_largest(one, [told(*each) for each in zip(statuses, COUNTS, strict=False)])
         assert found is not None
         assert found.gpus == taken
+
+
+@pytest.mark.parametrize(
+    ("machine", "gpus", "name"),
+    [
+        ("rtx-4090", 1, "{}"),
+        ("rtx-4090", 2, "2 x {}"),
+        ("mi250", 1, "{}"),  # two devices on one card
+        ("mi250", 2, "2 x {}"),
+    ],
+)
+def test_what_to_buy_is_named_by_how_many_there_are(machine: str, gpus: int, name: str) -> None:
+    found = machines()[machine]
+    option: Any = None
+    assert FittingMachine(found, gpus, Question(), option).name == name.format(found.name)

@@ -42,6 +42,9 @@ def test_an_encoder_has_inputs_a_second_and_writes_nothing(model_id: str) -> Non
     assert speed.inputs_per_s.typical == pytest.approx(speed.prefill_tokens_per_s.typical / 256)
     assert speed.inputs_per_s.low < speed.inputs_per_s.typical < speed.inputs_per_s.high
     assert speed.time_to_first_token_s is None
+    assert [fact.kind for fact in reasons(found) if fact.kind in ("reads_inputs", "writes", "writes_slowly")] == [
+        "reads_inputs"
+    ]
     said = " ".join(say_all((*reasons(found), *found.notes, *explanation(speed))))
     assert "inputs of 256 tokens a second" in said
     assert f"{found.model.width:,} numbers" in said

@@ -241,8 +241,19 @@ def test_a_file_of_ones_own_is_not_named_for_another_level_of_its_model(
     told = "\n".join(one.text for one in (*way.before, *way.lines))
     assert "my-Q4_K.gguf" not in told
     assert f"my-Q4_K-{name}" in told
+    assert any("Planned are " in note and "my-Q4_K.gguf is not" in note for note in say_all(found.notes))
     assert said(way).startswith("This plan is not of my-Q4_K.gguf but of ")
     assert said(way).endswith(f"in the place of my-Q4_K-{name}.")
+
+
+def test_a_file_of_ones_own_as_it_is_is_planned_itself(tmp_path: Path) -> None:
+    path = tmp_path / "my-Q4_K.gguf"
+    path.write_bytes(gguf_file("llama-3.1-8b-instruct")[0])
+    values = {"model": str(path), "machine": "rtx-4090", "runtime": "llama.cpp", "context": "4096"}
+    found = answer(Question.from_values(values), allow_local=True)
+    way = next(way for way in ways_to_run(found, found.shown) if way.runtime is RuntimeId.LLAMA_CPP)
+    assert "-m my-Q4_K.gguf " in text(way)
+    assert not any("Planned are " in note for note in say_all(found.notes))
 
 
 def test_files_that_nobody_makes_are_the_readers_to_find() -> None:

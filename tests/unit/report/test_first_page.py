@@ -83,3 +83,11 @@ def test_days_in_a_row_say_month_and_year_once(language: str, month: str, year: 
         assert written_days(date(2026, 5, 24), date(2026, 9, 26)) == year
         assert apart in ("", written_days(date(2025, 12, 30), date(2026, 1, 2)))
         assert written_days(date(2026, 11, 1), date(2026, 11, 1)) == written_day(date(2026, 11, 1))
+
+
+def test_a_price_that_turns_nothing_round_is_no_reason_to_wait_with_signing() -> None:
+    """Of a way that no figure makes the cheapest, an old price is not what the decision hangs on."""
+    said = first_page("model=gpt-oss-120b&machine=rtx-4090&host_memory_gib=96&country=DE")
+    assert said.changes[0].startswith("None of the 5 figures that matter most")
+    assert "RTX 4090" not in said.look_again
+    assert said.look_again.startswith("Look again on ")

@@ -271,6 +271,8 @@ def test_a_log_says_what_memory_was_taken() -> None:
     assert rows["kv_cache"].inside
     assert rows["weights"].inside
     assert told(LOG)["offloaded"] == [37, 37]
+    assert told(LOG)["compute_mib"] == {"CUDA0": 304.75}
+    assert told(LOG)["model_mib"] == {"CPU_Mapped": 333.84, "CUDA0": 4455.34}
 
 
 def test_a_cache_is_what_the_log_sums_up_else_the_sum_of_its_parts() -> None:

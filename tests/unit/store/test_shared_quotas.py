@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from advisor.foundation.quotas import HOUR_S, USERS_BEHIND_AN_ADDRESS, OverQuota, Quotas, Visitor
-from advisor.store import Store, StoreUnavailable, open_store, shared_quotas
+from advisor.store import Store, StoreUnavailable, open_store
 from advisor.store.housekeeping import purge
 from advisor.store.shared_quotas import SharedQuotas
 from advisor.store.tables import spent
@@ -26,6 +27,7 @@ Replica = Callable[[], Quotas]
 # Asks for as many as it is told, as a made-up user each, and says how many it got.
 _ASKS = """
 import sys
+import time
 from advisor.foundation.quotas import OverQuota, Quotas, Visitor
 from advisor.store import open_store
 from advisor.store.shared_quotas import SharedQuotas
@@ -162,7 +164,7 @@ def test_without_the_database_each_counts_for_itself_and_asks_it_now_and_then(
     replica: Replica, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, tries, now, away = open_store(url), 0, [1000.0], True
-    monkeypatch.setattr(shared_quotas.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
 
     def find() -> Store:
         nonlocal tries
