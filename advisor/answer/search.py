@@ -31,7 +31,6 @@ from advisor.answer.option import (
 )
 from advisor.answer.plans import refuses_input
 from advisor.answer.policy import (
-    ENOUGH_TOKENS_PER_S,
     FASTER_ELSEWHERE,
     MANY_USERS,
     NOTICEABLE,
@@ -140,11 +139,8 @@ class Search:
 
     def _beating(self, best: Option, allow: Callable[[Job], bool]) -> Iterator[Option]:
         """Options of another engine that keep visibly more and are noticeably faster, with nothing against them."""
-        most = ENOUGH_TOKENS_PER_S / NOTICEABLE  # what is faster than enough is as fast
-        speed = best.figures.tokens_per_s
-        if speed is not None and speed <= most:
-            better = best.kept.task + VISIBLE_POINTS
-            yield from self._elsewhere(best, allow, better, FASTER_ELSEWHERE * speed)
+        if (speed := best.figures.tokens_per_s) is not None:
+            yield from self._elsewhere(best, allow, best.kept.task + VISIBLE_POINTS, FASTER_ELSEWHERE * speed)
 
     def _meeting(self, best: Option, allow: Callable[[Job], bool]) -> Iterator[Option]:
         """Options of another engine that keep as much and are as fast as was asked where the best is not, or noticeably

@@ -12,15 +12,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
-from importlib import import_module
 from inspect import signature
 from types import ModuleType
 from typing import Any
-
-import typing_extensions
 
 _MADE_BY = "_create_fn"  # of Python 3.11 and 3.12; later ones make all methods of a class at once
 _TAKES = ("name", "args", "body", "globals", "locals", "return_type")
@@ -101,44 +97,13 @@ def load_less() -> None:
     """For a process of one answer, before it loads anything: what its libraries would start for nothing.
 
     numpy's threads for large matrices, of which an answer has none, take a fifth of the time that it takes to load, and
-    more the more cores there are; so does what its functions say of themselves to whoever reads their documentation,
-    and what it says to type checkers. pydantic would look for extensions in whatever else is installed, and describes
-    its schemas to type checkers.
+    more the more cores there are; so does what its functions say of themselves to whoever reads their documentation.
+    pydantic would look for extensions in whatever else is installed.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if "numpy" not in sys.modules:
         for documentation in ("numpy._core._add_newdocs", "numpy._core._add_newdocs_scalars"):
             sys.modules[documentation] = ModuleType(documentation)
-        for types in ("numpy._typing", "numpy.typing"):
-            vars(sys.modules.setdefault(types, ModuleType(types)))["__getattr__"] = _any_type
     extensions = ModuleType("pydantic.plugin._loader")
     vars(extensions)["get_plugins"] = tuple
     sys.modules.setdefault(extensions.__name__, extensions)
-    told = [vars(module) for module in (typing, typing_extensions)]
-    described = [names["TypedDict"] for names in told]
-    for names in told:
-        names["TypedDict"] = _Undescribed
-    try:
-        import_module("pydantic_core")
-    finally:
-        for names, kind in zip(told, described, strict=True):
-            names["TypedDict"] = kind
-
-
-class _Undescribed:
-    """In the place of a type that only type checkers read: of a `TypedDict` too, of which who calls it gets a plain
-    dictionary."""
-
-    def __init_subclass__(cls, *, total: bool = True) -> None: ...
-
-    def __class_getitem__(cls, of: object) -> type:
-        return cls
-
-    def __new__(cls, **values: Any) -> Any:
-        return values
-
-
-def _any_type(name: str) -> type:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return _Undescribed
