@@ -31,8 +31,8 @@ def load_of(found: Recommendation) -> str:
 
 def money_of(found: Recommendation) -> Iterator[Figure]:
     """At once, a month, and over the years: of the way to go, else of the only one with a price."""
-    option = found.option or (found.ways[0] if len(found.ways) == 1 else None)
-    if found.way is None and found.own is None:
+    option = found.option or (found.ways[0] if found.way is None and len(found.ways) == 1 else None)
+    if found.way in (None, "own") and found.own is None:
         yield from _running(found)
     if option is None:
         return

@@ -37,6 +37,14 @@ def test_what_has_no_price_says_what_it_takes_a_month_from_who_has_it() -> None:
     assert first_page(CARDS).figure("running") is None
 
 
+def test_where_data_must_stay_nothing_else_is_priced_first() -> None:
+    """The page told to stay on a laptop, and what an API would cost a month."""
+    page = first_page(f"{LAPTOP}&own_hardware=on")
+    assert page.figure("running") == first_page(LAPTOP).figure("running") is not None
+    assert page.figure("month") is None
+    assert first_page(f"{CARDS}&own_hardware=on").figure("month") is not None
+
+
 def test_nobody_is_told_to_put_a_second_card_into_a_laptop() -> None:
     changes = [flip.change for flip in flips(answer(Question.from_query(LAPTOP)))]
     assert changes
