@@ -49,7 +49,7 @@ ONCE_BROKEN = (
     # RAM was bought, and what then kept its margin was visibly worse and half as fast.
     "model=minimax-m3&machine=h20-sxm5-96gb&context=32768&users=1&min_quality=97",
     "model=minimax-m3&machine=h20-sxm5-96gb&context=32768&users=1",
-    # One more card led to the engine that people run for eight users, worse and slower than that before: both were fast.
+    # One more card led to the engine that people run for eight users, worse and slower: both were fast.
     "model=glm-z1-32b-0414&machine=custom&memory_gib=20&bandwidth_gb_s=3350&context=2048&users=8&task=knowledge"
     "&commercial=on",
     # Placements were compared as if the host read experts as fast as other weights: more memory led to a slower one.
