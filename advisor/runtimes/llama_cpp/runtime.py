@@ -81,11 +81,14 @@ class LlamaCpp(Runtime):
         return (whole, {"kv_type_k": _SMALLER_CACHE, "kv_type_v": _SMALLER_CACHE})
 
     def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
-        """All that one process can use; and one, where a model fits on it in 4 bits and gains nothing by a second."""
+        """All that one process can use; and as few as may hold a model in 4 bits, since each more takes a little time."""
         most = min(len(memory.devices), MAX_DEVICES)
-        if most < 2 or model.parameters * _LEAST_BITS / 8 > memory.devices[0].capacity_bytes:
-            return (most,) if most else ()
-        return (most, 1)
+        room = 0
+        for count, device in enumerate(memory.devices[: most - 1], 1):
+            room += device.capacity_bytes
+            if model.parameters * _LEAST_BITS / 8 <= room:
+                return most, count
+        return (most,) if most else ()
 
     def why_none(self, request: PlanRequest) -> Message:
         return sentence("none of its levels is made for this model")
