@@ -81,7 +81,7 @@ class LlamaCpp(Runtime):
         return (whole, {"kv_type_k": _SMALLER_CACHE, "kv_type_v": _SMALLER_CACHE})
 
     def card_counts(self, memory: Memory, model: Model) -> tuple[int, ...]:
-        """All that one process can use; and as few as may hold a model in 4 bits, since each more takes a little time."""
+        """All that one process can use; and as few as may hold a model in 4 bits, as each more takes a little time."""
         most = min(len(memory.devices), MAX_DEVICES)
         room = 0
         for count, device in enumerate(memory.devices[: most - 1], 1):
