@@ -50,7 +50,7 @@ def status_follows_from_the_figures(values: Values, found: Document) -> Iterator
     plans = [] if decision["plan"] is None else [(decision["plan"], decision["status"])]
     for plan, status in (*plans, *((choice["plan"], choice["plan"]["status"]) for choice in found["choices"])):
         possible = _statuses(plan)
-        if unsure and plan is decision["plan"]:
+        if unsure and all(plan[key] == decision["plan"][key] for key in ("model_id", "runtime")):
             possible = {"limited" if one == "good" else one for one in possible}
         words = " or ".join(sorted(possible))
         yield problem_unless(status in possible, f"{in_short(plan)} is called {status}, and is {words}")
