@@ -118,10 +118,15 @@ def host_share_of(plan: Plan) -> float | None:
 
 
 def users_that_fit(plan: Plan) -> float:
-    """How many users the plan has room for, each with a full context: as the runtime says, else by what is left."""
+    """How many users the plan has room for, each with a full context: as the runtime says, else by what is left.
+
+    What is left beside weights on the host is what no layer more would fill, and says nothing of users.
+    """
     users = plan.settings.users
     if plan.at_once is not None:
         return max(1.0, plan.at_once)
+    if plan.placement.offloads:
+        return float(users)
     each = max((device.kv_cache_bytes / users for device in plan.devices), default=plan.host.kv_cache_bytes / users)
     free = plan.free_bytes
     return float(users) if not each or free is None else max(1.0, users + free / each)
