@@ -23,7 +23,6 @@ from advisor.question.hardware import Hardware
 from advisor.question.question import Question
 from advisor.question.requirements import Requirements
 from advisor.runtimes.llama_cpp.mtp import DRAFTED
-from advisor.runtimes.llama_cpp.needs import default_shares
 from advisor.runtimes.llama_cpp.weights import Weights, file_weights, sized_weights
 from advisor.runtimes.mlx.cache_and_step import MlxOptions
 from advisor.runtimes.registry import runtime_by
@@ -165,9 +164,10 @@ def _speed(question: Question, entry: ResolvedModel, model: Model, hardware: Har
     found = estimate(plan)
     if found is None or not plan.placement.offloads:
         return found
-    # What a host computes of a batch is not in the evidence, and never faster than devices that hold it all.
-    everywhere = place(len(plan.placement.layers), default_shares(plan.request.memory))
-    whole = estimate(replace(plan, placement=everywhere))
+    # What a host computes of a batch is not in the evidence, and never faster than the fastest device with all of it.
+    rates = [card.bandwidth_bytes_per_s or 0.0 for card in hardware.cards]
+    shares = [float(number == rates.index(max(rates))) for number in range(len(rates))]
+    whole = estimate(replace(plan, placement=place(len(plan.placement.layers), shares)))
     return found if whole is None else no_faster(found, whole)
 
 

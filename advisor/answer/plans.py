@@ -24,6 +24,7 @@ from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.published_sizes import published_sizes_of
 from advisor.sources.resolve import ResolvedModel
 from advisor.speed.rate import host_reading_times, reading_rate
+from advisor.speed.shape import shape_of
 
 if TYPE_CHECKING:
     from advisor.sources.repository import Repository
@@ -78,7 +79,7 @@ def request_of(
         margin=question.machine.margin_percent / 100,
         stored=stored,
         search=question.placement.is_searched,
-        rates=rates_of(hardware),
+        rates=rates_of(hardware, model, question.workload.users),
         chip=chip_for(question.runtime.backend, hardware, runtime),
         draft=_draft_of(question),
         vision=_vision_of(question),
@@ -166,11 +167,11 @@ def _vision_of(question: Question) -> Vision | None:
     return Vision(asked.projector, not question.placement.projector_offload, asked.vision == "video")
 
 
-def rates_of(hardware: Hardware) -> Rates:
+def rates_of(hardware: Hardware, model: Model, users: int) -> Rates:
     """The bandwidths that make one placement faster than another; of cards that differ, what is known to be reached."""
     devices = tuple(card.bandwidth_bytes_per_s for card in hardware.cards)
     if len(set(hardware.cards)) > 1:
-        devices = tuple(reading_rate(card, hardware.backend) for card in hardware.cards)
+        devices = tuple(reading_rate(card, hardware.backend, shape_of(model), users) for card in hardware.cards)
     dense, experts, layer = host_reading_times()
     host = hardware.host_bandwidth / dense
     return Rates(devices, host, host_experts=experts / dense, host_layer=layer)

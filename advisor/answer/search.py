@@ -84,7 +84,7 @@ class Search:
         judged_by = weights or self.weights
         while True:
             best = self._best(judged_by, allow, RANKS[least])
-            if best is not None and best.runs and len(self.engines) > 1 and self.users <= MANY_USERS:
+            if best is not None and best.plan.fits and len(self.engines) > 1 and self.users <= MANY_USERS:
                 others = (*self._beating(best, allow), *self._meeting(best, allow))
                 best = max((best, *others), key=lambda one: (one is not best, self.key_of(one, judged_by)))
             if best is not None and best.plan.fits and best.status != "good":
@@ -158,9 +158,9 @@ class Search:
             if not allow(job) or self._bound(job, self.weights, True, rank).rank < rank or self._needless(job):
                 continue
             option = self._compared(job)
-            if option is None or self.key_of(option).rank < rank or option.figures.tokens_per_s is None:
+            if option is None or self.key_of(option).rank < rank or _missed(option) > _missed(best):
                 continue
-            faster = option.figures.tokens_per_s >= speed
+            faster = (option.figures.tokens_per_s or 0) >= speed
             if faster and option.figures.served >= best.figures.served and option.figures.host_share is None:
                 yield option
 

@@ -16,6 +16,7 @@ from advisor.speed.cache_types import crossing_ms, ends_of_host, has_kernel, rea
 from advisor.speed.constants import POOLED, Constants, constants
 from advisor.speed.draft_gain import Gain
 from advisor.speed.load import SpeedLoad
+from advisor.speed.nominal_rates import device_of
 from advisor.speed.roofline import (
     DECODE_TERMS,
     LAYERS,
@@ -30,10 +31,12 @@ from advisor.speed.roofline import (
     serving_terms,
     weighed,
 )
+from advisor.speed.shape import Shape
 
 Split = Literal["layer", "tensor", "row"]
 
 HOST_GROUP = "host"
+_USUAL_BITS = 4.5  # of a weight that is read on cards that differ
 
 
 @dataclass(frozen=True)
@@ -175,15 +178,17 @@ def evidence(
     return tier, n, sources, math.exp(log_factor)
 
 
-def reading_rate(machine: Machine, backend: Backend) -> float | None:
-    """Bytes a second at which a machine reads quantized weights of dense layers, as far as is known of its chip; None
-    where its bandwidth is not."""
+def reading_rate(machine: Machine, backend: Backend, shape: Shape, users: int) -> float | None:
+    """Bytes a second at which a machine gets through the weights of a model in some 4 bits, computing for each user
+    included, as far as is known of its chip; None where its bandwidth is not."""
     if machine.bandwidth_bytes_per_s is None:
         return None
     known, group = constants()["decode"], group_of(machine, backend)
-    times = dict(zip(DECODE_TERMS, known.of(group), strict=True))
     factor = evidence(None, "", machine, backend, group, known)[3]
-    return machine.bandwidth_bytes_per_s / ((times["weights"] + times["quantized"]) * factor)
+    size = shape.active_parameters * _USUAL_BITS / 8
+    load = SpeedLoad({0: size}, {}, {}, shape, _USUAL_BITS, users=users)
+    terms = decode_terms(load, 0, device_of(machine, backend, ""), first=False)
+    return 1000 * size / (weighed(terms, known.of(group)) * factor)
 
 
 def host_reading_times() -> tuple[float, float, float]:

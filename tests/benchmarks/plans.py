@@ -54,7 +54,9 @@ def cpu_ms(query: str, context: int) -> tuple[float, float]:
     question = Question.from_query(f"{query}&context={context}")
     hardware = hardware_of(question.machine, question.runtime.backend, RuntimeId.LLAMA_CPP)
     model, margin = find_model(question.model.name).model, question.machine.margin_percent / 100
-    request = PlanRequest(model, hardware.memory, question.settings, margin, search=True, rates=rates_of(hardware))
+    request = PlanRequest(
+        model, hardware.memory, question.settings, margin, search=True, rates=rates_of(hardware, model, 1)
+    )
     start = time.process_time()
     plans = LLAMA_CPP.plan(request)
     planned = time.process_time()
