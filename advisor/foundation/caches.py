@@ -161,7 +161,7 @@ def _open_drawer(owner: Any) -> _Drawer:
 
 def _tidy() -> None:
     _added[0] = 0
-    total = kept_beside_bytes()
+    total = _kept_bytes()
     for drawer in sorted(_drawers, key=lambda drawer: drawer.used):
         if total <= KEPT_BESIDE - _SLACK:
             return
@@ -169,9 +169,14 @@ def _tidy() -> None:
         drawer.clear()
 
 
+def _kept_bytes() -> int:
+    return sum(drawer.bytes for drawer in _drawers)
+
+
 def kept_beside_bytes() -> int:
     """About how many bytes are kept beside models that are still held."""
-    return sum(drawer.bytes for drawer in _drawers)
+    with _lock:  # others open drawers meanwhile
+        return _kept_bytes()
 
 
 _remembered: dict[str, LRUCache[Any, Any]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
+import sys
 import weakref
 from pathlib import Path
 from threading import Thread
@@ -121,6 +122,33 @@ def test_threads_get_the_right_results() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_what_is_kept_is_added_up_while_others_add_to_it() -> None:
+    """A scrape of /metrics failed while pages were drawn."""
+
+    @kept_beside
+    def one(owner: Owner) -> int:
+        return 1
+
+    owners: list[Owner] = []
+
+    def work() -> None:
+        for _ in range(5000):
+            owners.append(Owner())
+            one(owners[-1])
+
+    threads = [Thread(target=work) for _ in range(3)]
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            kept_beside_bytes()
+    finally:
+        sys.setswitchinterval(usual)
+    assert len(owners) == 15_000
 
 
 def test_many_distinct_models_stay_below_every_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
