@@ -170,8 +170,10 @@ def _energy(owned: Offer, tokens: int) -> Range | None:
     values = []
     for case, each in owned.purchases:
         bill = owned.bill(case)
-        values.append(float(bill.units(tokens) * each.kwh_per_unit + bill.counted(tokens) * each.kwh_per_token))
-    return Range(*(round(value, 2) for value in values)) if any(values) else None
+        kwh = float(bill.units(tokens) * each.kwh_per_unit + bill.counted(tokens) * each.kwh_per_token)
+        values.append(round(kwh, 2))
+    # What is cheaper need not draw less: the cases are those of money.
+    return Range(min(values), values[1], max(values)) if any(values) else None
 
 
 def _co2(energy: Range | None, inputs: CostInputs) -> Range | None:

@@ -104,3 +104,11 @@ def test_a_month_of_the_rented_machine_is_what_was_paid() -> None:
     rent = costs(f"{CODER}&instance_price=13.698").rent
     assert rent is not None
     assert float(rent.monthly.typical) == pytest.approx(10_000, rel=0.01)
+
+
+def test_energy_has_a_range_where_the_cheapest_case_draws_most() -> None:
+    """What is cheaper need not draw less: the ends came in the wrong order, and no page was drawn."""
+    query = "model=deepseek-r1-distill-qwen-14b&machine=dgx-spark-128gb&tokens_out=4000&buyer=data-centre"
+    costs = answer(Question.from_query(query)).shown.costs
+    assert costs is not None
+    assert costs.energy_kwh_per_month is not None
