@@ -17,7 +17,7 @@ QUERY = "model=qwen3-8b&machine=rtx-4090"
 # What takes longer to load than a question to answer.
 HEAVY = (
     *("pandas", "streamlit", "gguf", "gguf.constants", "yaml", "genai_prices", "huggingface_hub"),
-    *("babel.messages", "babel.dates", "importlib.metadata", "numpy._typing._array_like"),
+    *("babel.messages", "babel.dates", "importlib.metadata"),
     *("advisor.foundation.environment", "advisor.models.blueprints.gemma"),
 )
 ASKED = """
