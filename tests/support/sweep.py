@@ -369,7 +369,7 @@ def _check_once(plan: Plan, sized: SizedLevel) -> None:
         twice = max(1.0, larger) * (weights.tied + weights.everywhere * len(plan.devices))
         # The converter's 16-bit files keep small matrices in 32 bit, which the quantizer's do not.
         wider = _WIDER * sized.tensor_bytes if sized.level.name in ("F16", "BF16") else 0
-        # A publisher's file is this one in its proportion: each layer's bytes outside experts and in them are rounded up.
+        # A publisher's file is this one in its proportion: each layer's bytes outside and in experts are rounded up.
         rounded = 2 * len(plan.placement.layers) + len(holders) + 2
         assert held <= sized.tensor_bytes + twice + wider + rounded, (plan.level, held, sized.tensor_bytes, twice)
 
