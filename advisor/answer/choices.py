@@ -58,7 +58,7 @@ def choices(found: Answer) -> tuple[Choice, ...]:
     own = []
     for look in (_better_quality, _own_file, _faster, _longer_context, _other_engine):
         choice = look(found)
-        if choice is None or _seems_better_in_everything(choice.option, found.decided):
+        if choice is None or _seems_better_in_everything(choice.option, found):
             continue
         if (identity := _identity(choice.option)) not in taken:
             taken.add(identity)
@@ -75,16 +75,18 @@ def _identity(option: Option) -> tuple[object, ...]:
     )
 
 
-def _seems_better_in_everything(option: Option, decided: Option) -> bool:
+def _seems_better_in_everything(option: Option, found: Answer) -> bool:
     """Of another engine's plan: what speaks against it then is in no figure (few run that engine for so many users, and
     how fast it is there is little measured), so it is not offered as if nothing did.
     """
+    decided, weights = found.decided, WEIGHTS[found.question.requirements.goal]
     if option.setup.runtime.engine is decided.setup.runtime.engine:
         return False
     here, there = (one.figures.tokens_per_s for one in (decided, option))
     if here is None or there is None or STATUSES.index(option.status) > STATUSES.index(decided.status):
         return False
-    here, there = min(here, ENOUGH_TOKENS_PER_S), min(there, ENOUGH_TOKENS_PER_S)
+    if not weights.always_faster:
+        here, there = min(here, ENOUGH_TOKENS_PER_S), min(there, ENOUGH_TOKENS_PER_S)
     kept, usual = option.kept.task, decided.kept.task
     return (
         kept >= usual

@@ -116,26 +116,27 @@ _GAINS: Mapping[str, Callable[[Document], float | None]] = {
 
 def nothing_beats_the_decision(values: Values, found: Document) -> Iterator[str]:
     """No choice of the same engine is no worse in everything and noticeably better in quality or speed."""
-    yield from _beaten(found, same_engine=True)
+    yield from _beaten(values, found, same_engine=True)
 
 
 def no_other_engine_beats_it(values: Values, found: Document) -> Iterator[str]:
-    yield from _beaten(found, same_engine=False)
+    yield from _beaten(values, found, same_engine=False)
 
 
-def _beaten(found: Document, same_engine: bool) -> Iterator[str]:
+def _beaten(values: Values, found: Document, same_engine: bool) -> Iterator[str]:
     decision = found["decision"]
     shown = decision["plan"]
     for choice in found["choices"]:
         plan = choice["plan"]
         if plan["model_id"] == shown["model_id"] and (plan["runtime"] == shown["runtime"]) is same_engine:
             worse = RANKS.index(plan["status"]) > RANKS.index(decision["status"])
-            beats = not worse and _beats(plan, shown)
+            beats = not worse and _beats(values, plan, shown)
             yield problem_unless(not beats, f"{choice['role']} {in_short(plan)} beats {in_short(shown)}")
 
 
-def _beats(plan: Document, shown: Document) -> bool:
-    pairs = ((quality(plan), quality(shown)), (_felt(plan), _felt(shown)), (plan["max_context"], shown["max_context"]))
+def _beats(values: Values, plan: Document, shown: Document) -> bool:
+    felt = _felt(values, plan), _felt(values, shown)
+    pairs = ((quality(plan), quality(shown)), felt, (plan["max_context"], shown["max_context"]))
     no_worse = all(one is None or other is None or one >= other for one, other in pairs)
     if not no_worse or is_split(plan) > is_split(shown) or _free(plan) < _free(shown) - _FREE_TOLERANCE:
         return False
@@ -145,10 +146,10 @@ def _beats(plan: Document, shown: Document) -> bool:
     return better or faster
 
 
-def _felt(plan: Document) -> float | None:
-    """Tokens/s as far as a reader feels them."""
+def _felt(values: Values, plan: Document) -> float | None:
+    """Tokens/s as far as a reader feels them; whoever asks for speed wants all of it."""
     written = speed(plan)
-    return None if written is None else min(written, ENOUGH_TOKENS_PER_S)
+    return written if written is None or values.get("goal") == "speed" else min(written, ENOUGH_TOKENS_PER_S)
 
 
 def _free(plan: Document) -> float:
