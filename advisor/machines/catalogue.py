@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CATALOGUE",
     "Machine",
+    "counted",
     "custom_machine",
     "find_machines",
     "load",
@@ -44,6 +46,7 @@ PRICES = data_folder() / "prices" / "hardware.csv"
 MAX_MEMORY_GIB = 100_000
 MAX_BANDWIDTH_GB_S = 1_000_000
 _LONGEST_QUOTED = 60
+_COUNTED = r"(?i)([1-9]\d?) ?[x×] ?(\D.*)|(.*\S) ?[x×] ?([1-9]\d?)"
 
 
 @cache
@@ -88,6 +91,16 @@ def machine_id(typed: str) -> str:
     if slug == typed:
         return typed  # without a look at the catalogue
     return slug if slug in machines() else _by_name().get(slug, typed)
+
+
+def counted(typed: str) -> tuple[str, int] | None:
+    """The id of a machine and how many of it, of words that say both ("2x RTX 3090", "rtx-3090 x2") and are no name
+    themselves; None for others."""
+    match = re.fullmatch(_COUNTED, typed.strip())
+    if match is None or machine_id(typed) in machines():
+        return None
+    named = machine_id((match[2] or match[3]).strip())
+    return (named, int(match[1] or match[4])) if named in machines() else None
 
 
 @cache

@@ -16,6 +16,7 @@ from advisor.foundation.errors import InputError, did_you_mean, one_line, resemb
 from advisor.foundation.message import sentence
 from advisor.foundation.numbers import bare, exact
 from advisor.foundation.parts import Composed
+from advisor.machines.catalogue import counted
 from advisor.question.configuration import (
     BY_FRONTEND,
     FRONTENDS,
@@ -39,6 +40,7 @@ LANGUAGE_KEY = "lang"  # of a link, beside the question
 SHOWING_KEYS = frozenset({LANGUAGE_KEY, "tab", "embed", "embed_options"})
 # Of everything that is counted or measured here, less than this is nothing; it keeps figures and sentences finite.
 _LEAST = 1e-9
+_COUNTED_BY = {"machine": "gpus", "other_machine": "other_gpus"}
 _MAIN_KEYS = "model, machine, gpus, context, users, runtime, level"
 
 
@@ -174,6 +176,7 @@ class Question(Composed):
                     else sentence("among the {count} known are {main}.", count=len(FIELDS), main=_MAIN_KEYS)
                 )
                 raise InputError("Unknown key '{name}'; {hint}", close, name=one_line(key), hint=hint)
+        values = with_machines_counted(values)
         found = super().from_values(values)
         found._check_least()
         if not found.runtime.flash_attention and CACHE_TYPES[found.workload.kv_type_v][0] > 1:
@@ -199,6 +202,16 @@ class Question(Composed):
     def of(cls, **values: Any) -> Self:
         """As `from_values`, with the values by name."""
         return cls.from_values(values)
+
+
+def with_machines_counted(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values with a machine's number of its own where they say both as one ("2x RTX 3090") and no other number."""
+    found = dict(values)
+    for key, how_many in _COUNTED_BY.items():
+        typed = values.get(key)
+        if isinstance(typed, str) and how_many not in values and (both := counted(typed)):
+            found[key], found[how_many] = both[0], str(both[1])
+    return found
 
 
 FIELDS = {key: place.field for key, place in Question.places().items()}  # each key's rules and default

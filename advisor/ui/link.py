@@ -18,7 +18,7 @@ from advisor.machines.catalogue import machine
 from advisor.models.catalogue import catalogue
 from advisor.question.configuration import BY_FRONTEND, CUSTOM_MACHINE, FRONTENDS, YOUR_MACHINE
 from advisor.question.hardware import hardware_of
-from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, SHOWING_KEYS, Question
+from advisor.question.question import FIELDS, MAX_QUERY_LENGTH, SHOWING_KEYS, Question, with_machines_counted
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.resolve import check_model
 
@@ -83,6 +83,8 @@ def read_link(raw: Mapping[str, Sequence[str]]) -> ReadLink:
     if length > MAX_QUERY_LENGTH:
         sentence = f"The link is {length:,} characters long; at most {MAX_QUERY_LENGTH:,} are read. It was left out."
         return ReadLink(START, (sentence,))
+    once = {key: values[0] for key, values in asked.items() if len(values) == 1}
+    asked |= {key: (value,) for key, value in with_machines_counted(once).items()}
     written: dict[str, str] = {}
     problems = []
     for key, values in asked.items():

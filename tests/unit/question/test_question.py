@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from advisor.answer.answer import answer
 from advisor.formats.gguf_levels import LEVELS
 from advisor.foundation.errors import AdvisorError, InputError
-from advisor.machines.catalogue import machines
+from advisor.machines.catalogue import counted, machines
 from advisor.models.catalogue import catalogue
 from advisor.question.configuration import CUSTOM_MACHINE, MAX_USERS, YOUR_MACHINE
 from advisor.question.order import ORDER
@@ -255,3 +255,21 @@ def test_next_to_nothing_is_refused_in_a_short_sentence(key: str) -> None:
         Question.from_query(f"machine=custom&memory_gib=24&{key}=1e-300".replace("memory_gib=24&memory", "memory"))
     assert len(str(refused.value)) < 160
     assert key in str(refused.value)
+
+
+@pytest.mark.parametrize("typed", ["2x rtx-3090", "2 x GeForce RTX 3090", "rtx-3090 x2", "2× RTX 3090", "RTX 3090 X 2"])
+def test_a_machine_may_be_written_with_its_number(typed: str) -> None:
+    found = Question.of(machine=typed)
+    assert (found.value("machine"), found.value("gpus")) == ("rtx-3090", 2)
+    assert found == Question.of(machine="rtx-3090", gpus=2)
+
+
+def test_a_number_beside_another_number_is_no_machine() -> None:
+    with pytest.raises(InputError, match="no machine"):
+        answer(Question.of(machine="2x rtx-3090", gpus=3))
+
+
+@pytest.mark.parametrize("name", sorted(machines()))
+def test_no_machine_is_taken_for_several_of_another(name: str) -> None:
+    for typed in (name, machines()[name].name):
+        assert counted(typed) is None

@@ -89,3 +89,9 @@ def test_another_machine_takes_only_what_it_has(machine: str) -> None:
 
 def test_every_searched_key_is_one_of_the_question() -> None:
     assert set(FIELDS) >= SEARCHED
+
+
+def test_a_machine_written_with_its_number_becomes_two_keys() -> None:
+    found = read_link({"machine": ["2x RTX 3090"]})
+    assert found.written == {"machine": "rtx-3090", "gpus": "2"}
+    assert not found.problems
