@@ -8,6 +8,7 @@ serves decision, choices and checks.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
@@ -31,9 +32,11 @@ from advisor.answer.option import (
 )
 from advisor.answer.plans import refuses_input
 from advisor.answer.policy import (
+    ENOUGH_TOKENS_PER_S,
     FASTER_ELSEWHERE,
     MANY_USERS,
     NOTICEABLE,
+    RARE_LEVEL,
     VISIBLE_POINTS,
     WEIGHTS,
     Weights,
@@ -50,6 +53,7 @@ from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.local_measurements import LocalMeasurement
 
 _NEVER = float("-inf")
+_SHOWN_DIGITS = 2  # of the percent kept
 
 
 class Search:
@@ -78,7 +82,7 @@ class Search:
 
         Where none has the status `least` or a better one, perhaps another option, or None: for whoever takes no less.
         An engine that is usual for so few users is worth something, but not a plan that is visibly worse and slower,
-        nor a speed that was asked for. A margin is worth much, but not both either, at the same status.
+        nor a speed that was asked for. What is only kept at other tasks is not worth being slower. A margin is worth much, but not both either, at the same status.
         What engines do with many users at once is too little measured to go against what people run.
         """
         judged_by = weights or self.weights
@@ -87,6 +91,9 @@ class Search:
             if best is not None and best.plan.fits and len(self.engines) > 1 and self.users <= MANY_USERS:
                 others = (*self._beating(best, allow), *self._meeting(best, allow))
                 best = max((best, *others), key=lambda one: (one is not best, self.key_of(one, judged_by)))
+            if best is not None and best.plan.fits:
+                quicker = tuple(self._at_no_loss(best, allow, judged_by))
+                best = max((best, *quicker), key=lambda one: (one is not best, self.key_of(one, judged_by)))
             if best is not None and best.plan.fits and best.status != "good":
                 squeezed = tuple(self._squeezed(best, allow))
                 best = max((best, *squeezed), key=lambda one: (one is not best, self.key_of(one, judged_by)))
@@ -162,6 +169,26 @@ class Search:
                 continue
             faster = (option.figures.tokens_per_s or 0) >= speed
             if faster and option.figures.served >= best.figures.served and option.figures.host_share is None:
+                yield option
+
+    def _at_no_loss(self, best: Option, allow: Callable[[Job], bool], judged_by: Weights) -> Iterator[Option]:
+        """Options of the same engine that keep as much at the task as far as it is shown, are noticeably faster where
+        that is felt, and are worth nearly the same in all."""
+        speed, most = best.figures.tokens_per_s, math.inf if judged_by.always_faster else ENOUGH_TOKENS_PER_S
+        if speed is None or NOTICEABLE * speed > most:
+            return
+        rank, points, *_ = self.key_of(best, judged_by)
+        for job in self.jobs:
+            if job.setup.runtime.engine is not best.setup.runtime.engine or not allow(job):
+                continue
+            if round(job.kept.task, _SHOWN_DIGITS) < round(best.kept.task, _SHOWN_DIGITS) or self._needless(job):
+                continue
+            if self._bounds.tokens_per_s(job) < NOTICEABLE * speed or (option := self._compared(job)) is None:
+                continue
+            key = self.key_of(option, judged_by)
+            if key.rank < rank or key.points <= points - RARE_LEVEL or option.plan.max_context < best.plan.max_context:
+                continue
+            if (option.figures.tokens_per_s or 0) >= NOTICEABLE * speed:
                 yield option
 
     def _squeezed(self, best: Option, allow: Callable[[Job], bool]) -> Iterator[Option]:
