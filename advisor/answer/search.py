@@ -82,7 +82,8 @@ class Search:
 
         Where none has the status `least` or a better one, perhaps another option, or None: for whoever takes no less.
         An engine that is usual for so few users is worth something, but not a plan that is visibly worse and slower,
-        nor a speed that was asked for. What is only kept at other tasks is not worth being slower. A margin is worth much, but not both either, at the same status.
+        nor a speed that was asked for. What is only kept at other tasks is not worth being slower. A margin is worth
+        much, but not both either, at the same status.
         What engines do with many users at once is too little measured to go against what people run.
         """
         judged_by = weights or self.weights

@@ -21,7 +21,23 @@ _LOW, _HIGH = 0.05, 0.95
 _INSIDE = 0.9
 _FEW = 25  # sources: with so many, a group's own misses count as much as those of all groups
 _ENOUGH = 8  # sources: groups of fewer are stretched together
+_ROWS = 10  # from which on the misses of few sources say what they need themselves
 _LEAST_WIDTH = 0.04  # log
+_NEAR = "near"  # something is known of the chip itself
+
+
+_Kind = tuple[str, str]  # range group, and how far the evidence is
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What the logarithms of the ends are multiplied by, of kinds that were measured and of others."""
+
+    kinds: Mapping[_Kind, float]
+    others: float
+
+    def of(self, group: str, tier: str) -> float:
+        return self.kinds.get((group, _distance(tier)), self.others)
 
 
 @dataclass(frozen=True)
@@ -65,18 +81,20 @@ def cross_validate(cases: Sequence[Case], kind: str, key: Callable[[Case], Hasha
 
 
 def ends(
-    held_out: Iterable[HeldOut], stretch: Mapping[str, float] | None = None
+    held_out: Iterable[HeldOut], stretch: Stretch | None = None
 ) -> dict[tuple[str, str], tuple[float, float, int]]:
     """By range group and tier: low and high end as multiples of the typical rate, and the rows behind them.
 
     `held_out` with a whole source left out: whoever compares the estimate with a run of their own is a new source.
-    `stretch` is what the logarithms of the ends are multiplied by (`stretch_for`). Nearer evidence never has the wider
-    range, and what few sources tell of is drawn towards all groups' misses.
+    Nearer evidence never has the wider range, and what few sources tell of is drawn towards all groups' misses; so are
+    groups that only `stretch` (`stretch_for`) knows.
     """
     found_in: dict[str, dict[str, list[HeldOut]]] = defaultdict(lambda: defaultdict(list))
     for each in (each for each in held_out if not each.case.early):
         for group in (range_group(each.case), POOLED):
             found_in[group][each.tier].append(each)
+    for group, _ in stretch.kinds if stretch else ():
+        found_in[group]  # made where there is none
     pooled = {tier: _quantiles(rows) for tier, rows in found_in[POOLED].items()}
     every = _quantiles([each for rows in found_in[POOLED].values() for each in rows])
     found = {}
@@ -87,45 +105,66 @@ def ends(
             common = _drawn(pooled.get(tier, every), every)
             own = common if group == POOLED else _drawn(_drawn(_quantiles(by_tier.get(tier, [])), whole), common)
             of_tier.append(own)
+        least = most = 0.0
         for tier, (low, high) in zip(TIERS, _rising(of_tier), strict=True):
-            wider = _wider(stretch, group, tier) if stretch else 1.0
-            rows = len(by_tier.get(tier) or whole.rows)
-            found[group, tier] = math.exp(low * wider), math.exp(high * wider), rows
+            wider = stretch.of(group, tier) if stretch else 1.0
+            least, most = min(least, low * wider), max(most, high * wider)
+            found[group, tier] = math.exp(least), math.exp(most), len(by_tier.get(tier) or whole.rows)
     return found
 
 
-_OTHERS, _UNKNOWN = "others", "unknown chips"
+def stretch_for(found: Mapping[str, Sequence[HeldOut]]) -> Stretch:
+    """What makes nine of ten of the cases lie in their range, whichever of `SCHEMES` they were left out by, where the
+    range comes from the other sources.
 
-
-def stretch_for(held_out: Sequence[HeldOut]) -> Mapping[str, float]:
-    """What makes nine of ten of the cases lie in their range, where the range comes from the other sources.
-
-    For each group that enough sources measured, for the others together, and for chips that nothing is known of.
+    By group, and more where only the generation of the chip or the group is known. What few sources measured is stretched
+    by what all of that needs together, and by its own need where it has rows enough.
     """
-    by_source: dict[str, list[HeldOut]] = defaultdict(list)
-    for each in held_out:
-        by_source[origin(each.case.row.source)].append(each)
-    needed: dict[str, list[float]] = defaultdict(list)
-    sources: dict[str, set[str]] = defaultdict(set)
-    for source, tested in by_source.items():
-        known = ends(each for each in held_out if origin(each.case.row.source) != source)
-        for each in (each for each in tested if not each.case.early):
+    needed: dict[_Kind, float] = defaultdict(float)
+    together: list[float] = []
+    for scheme, held_out in found.items():
+        ratios, sources = _needed(held_out, found["source"], SCHEMES[scheme])
+        if scheme == "device":  # of which nothing is known then
+            ratios = {kind: own for kind, own in ratios.items() if kind[1] != _NEAR}
+        few = [kind for kind in ratios if len(sources[kind]) < _ENOUGH]
+        common = _holding([ratio for kind in few for ratio in ratios[kind]] or [1.0])
+        if len({source for kind in few for source in sources[kind]}) < _ENOUGH:  # too few to say that less would do
+            common = max(1.0, common)
+        together.append(common)
+        for kind, own in ratios.items():
+            least = common if kind in few else 0.0
+            enough = kind not in few or len(own) >= _ROWS
+            needed[kind] = max(needed[kind], least, _holding(own) if enough else 0.0)
+    return Stretch(needed, max(together))
+
+
+def _needed(
+    held_out: Sequence[HeldOut], by_source: Sequence[HeldOut], key: Callable[[Case], Hashable]
+) -> tuple[dict[_Kind, list[float]], dict[_Kind, set[str]]]:
+    """By how much each case lies beyond the end that the others give (1: at it), by kind, and whose they are."""
+    by_key: dict[Hashable, list[HeldOut]] = defaultdict(list)
+    for each in (each for each in held_out if not each.case.early):
+        by_key[key(each.case)].append(each)
+    ratios: dict[_Kind, list[float]] = defaultdict(list)
+    sources: dict[_Kind, set[str]] = defaultdict(set)
+    for left_out, tested in by_key.items():
+        known = ends(each for each in by_source if key(each.case) != left_out)
+        for each in tested:
             group = range_group(each.case)
             low, high, _ = known.get((group, each.tier)) or known[POOLED, each.tier]
-            kind = group if each.case.catalogued else _UNKNOWN
-            needed[kind].append(each.error / math.log(high if each.error > 0 else low))
-            sources[kind].add(source)
-    few = [kind for kind in needed if len(sources[kind]) < _ENOUGH]
-    needed[_OTHERS] = [ratio for kind in few for ratio in needed.pop(kind)] or [1.0]
-    found = {kind: float(np.quantile(ratios, _INSIDE)) for kind, ratios in needed.items()}
-    if len({source for kind in few for source in sources[kind]}) < _ENOUGH:  # too few to say that less would do
-        found[_OTHERS] = max(1.0, found[_OTHERS])
-    return found
+            ratio = each.error / math.log(high if each.error > 0 else low)
+            for kind in {(group, _NEAR), (group, _distance(each.tier))}:
+                ratios[kind].append(ratio)
+                sources[kind].add(origin(each.case.row.source))
+    return ratios, sources
 
 
-def _wider(stretch: Mapping[str, float], group: str, tier: str) -> float:
-    own = stretch.get(group, stretch[_OTHERS])
-    return max(own, stretch.get(_UNKNOWN, own)) if tier == TIERS[-1] else own
+def _holding(ratios: Sequence[float]) -> float:
+    return float(np.quantile(ratios, _INSIDE))
+
+
+def _distance(tier: str) -> str:
+    return tier if tier in TIERS[-2:] else _NEAR
 
 
 @dataclass(frozen=True)

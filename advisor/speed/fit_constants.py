@@ -54,8 +54,9 @@ def _factor_rows(fitted: Fit, chips: set[str]) -> Iterator[Row]:
 
 
 def range_rows(known: Sequence[Case], kind: str) -> Iterator[Row]:
-    """Errors and ends of ranges, with one source left out at a time; takes some seconds."""
-    held_out = cross_validate(known, kind, SCHEMES["source"])
+    """Errors and ends of ranges, with a source, a model on a device or a device left out at a time; takes a minute."""
+    left_out = {name: cross_validate(known, kind, key) for name, key in SCHEMES.items()}
+    held_out = left_out["source"]
     by_group: dict[str, list[float]] = defaultdict(list)
     urls: dict[str, set[str]] = defaultdict(set)
     for each in held_out:
@@ -64,7 +65,7 @@ def range_rows(known: Sequence[Case], kind: str) -> Iterator[Row]:
     for group, errors in sorted(by_group.items()):
         yield _row(kind, "error", float(np.median(errors)), len(errors), independent(urls[group]), group=group)
     every = independent(each.case.row.source for each in held_out)
-    for (group, tier), (low, high, n) in ends(held_out, stretch_for(held_out)).items():
+    for (group, tier), (low, high, n) in ends(held_out, stretch_for(left_out)).items():
         yield _row(kind, "low", low, n, every, group=group, tier=tier)
         yield _row(kind, "high", high, n, every, group=group, tier=tier)
 

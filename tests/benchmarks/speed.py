@@ -8,11 +8,11 @@ rows missed by when their own source was left out. "fitted" is the error when no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from advisor.speed.calibrate import SCHEMES, HeldOut, cross_validate, ends, range_group, stretch_for
+from advisor.speed.calibrate import SCHEMES, HeldOut, Stretch, cross_validate, ends, range_group, stretch_for
 from advisor.speed.constants import KINDS, POOLED
 from advisor.speed.fit_constants import cases_of
 from advisor.speed.fitting import fit
@@ -50,14 +50,17 @@ def groups_of(case: Case) -> Iterator[str]:
 
 
 def within(
-    held_out: Sequence[HeldOut], by_source: Sequence[HeldOut], scheme: str
+    schemes: Mapping[str, Sequence[HeldOut]], scheme: str, stretch: Stretch
 ) -> Iterator[tuple[HeldOut, float, float]]:
-    """Each case with the low and high end (times typical) that the misses of the other keys give."""
+    """Each case with the low and high end (times typical) that the misses of the other keys give.
+
+    `schemes` holds the cases as each of them left them out, `stretch` is what all of them need.
+    """
     key = SCHEMES[scheme]
     by_key = defaultdict(list)
-    for each in held_out:
+    for each in schemes[scheme]:
         by_key[key(each.case)].append(each)
-    stretch = stretch_for(by_source)
+    by_source = schemes["source"]
     for left_out, tested in by_key.items():
         known = ends([each for each in by_source if key(each.case) != left_out], stretch)
         for each in tested:
@@ -70,9 +73,10 @@ def table(kind: str) -> None:
     fitted = fit(known, kind)
     inside_fit = {id(case): fitted.log_ms(case) - np.log(case.ms) for case in known}
     schemes = {name: cross_validate(known, kind, key) for name, key in SCHEMES.items()}
-    for scheme, held_out in schemes.items():
+    stretch = stretch_for(schemes)
+    for scheme in schemes:
         lines = defaultdict(list)
-        for each, low, high in within(held_out, schemes["source"], scheme):
+        for each, low, high in within(schemes, scheme, stretch):
             miss = float(np.exp(each.error))  # measured / predicted
             for group in groups_of(each.case):
                 row = (abs(1 / miss - 1), low <= miss <= high, high / low, abs(np.exp(-inside_fit[id(each.case)]) - 1))

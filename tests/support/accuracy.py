@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from statistics import median
 from typing import Any
 
@@ -20,7 +21,7 @@ from advisor.models.catalogue import catalogue
 from advisor.quality.tasks import SCORED_TASKS
 from advisor.runtimes.llama_cpp.kv_cache import layer_cache_bytes
 from advisor.runtimes.llama_cpp.weights import weight_bytes
-from advisor.speed.calibrate import SCHEMES
+from advisor.speed.calibrate import SCHEMES, HeldOut, stretch_for
 from advisor.speed.calibrate import cross_validate as speeds_left_out
 from advisor.speed.constants import KINDS
 from advisor.speed.fit_constants import cases_of
@@ -78,23 +79,27 @@ def memory() -> Iterator[Accuracy]:
 
 def speed(scheme: str, kind: str = "decode") -> Iterator[Accuracy]:
     """Tokens a second of evidence that was kept aside."""
-    known = cases_of(kind)
-    by_source = speeds_left_out(known, kind, SCHEMES["source"])
-    held_out = by_source if scheme == "source" else speeds_left_out(known, kind, SCHEMES[scheme])
+    schemes = _left_out(kind)
     lines, members = defaultdict(list), defaultdict(list)
-    for each, low, high in within(held_out, by_source, scheme):
+    for each, low, high in within(schemes, scheme, stretch_for(schemes)):
         miss = float(np.exp(each.error))  # measured / predicted
         for group in groups_of(each.case):
             lines[group].append((100 * (1 / miss - 1), low <= miss <= high, high / low))
             members[group].append(each.case)
     for group, rows in sorted(lines.items()):
         errors, inside, widths = zip(*rows, strict=True)
-        told = _told(members[group]) if scheme == "source" else {}
+        told = {} if scheme == "device and model" else _told(members[group])
         yield _line(
             kind="speed", what=f"{kind}: {group}", left_out=scheme, rows=len(rows), inside=sum(inside),
             typical_miss=float(np.median(np.abs(errors))), range_width=float(np.median(widths)),
             source="data/speed_measurements.csv", **told,
         )  # fmt: skip
+
+
+@cache
+def _left_out(kind: str) -> Mapping[str, Sequence[HeldOut]]:
+    known = cases_of(kind)
+    return {name: speeds_left_out(known, kind, key) for name, key in SCHEMES.items()}
 
 
 def _told(cases: Sequence[Case]) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def computed() -> Iterator[Accuracy]:
     yield from sizes()
     yield from memory()
     for kind in KINDS:
-        for scheme in ("source", "device and model"):
+        for scheme in SCHEMES:
             yield from speed(scheme, kind)
     for way in ("sources", "networks"):
         yield from quality(way)
