@@ -47,8 +47,8 @@ _FREE = 0.4  # of what can be lost: while so much is left, that limit does not n
 _HUBER = 1.5
 _ROUNDS = 12
 _LARGEST_STEP = 0.7
-_SCORES_TO_TRUST = 4  # as many scores of this model, level and task move the estimate half way to them
-_FURTHEST = 4.0  # units of scatter; what lies further off is no accident
+_TESTS_TO_TRUST = 8  # as many benchmarks of this model, level and task move the estimate half way to them
+_FURTHEST = 4.0  # units of scatter; where two benchmarks lie further off, it is no accident
 # One source's many cells are not as many independent experiments.
 _SOURCE_DISCOUNT = 0.1
 
@@ -247,8 +247,10 @@ def _pulls(fitted: LossModel, data: Scores, factor: Floats) -> Mapping[str, Floa
     size = len(data.models) * cells
     count = np.bincount(cell, minlength=size)
     mean = np.bincount(cell, off, size) / np.maximum(count, 1)
+    _, first = np.unique([f"{place} {row.benchmark}" for place, row in zip(cell, data.rows, strict=True)], True)
+    tests = np.bincount(cell[first], minlength=size)
     # What scatter explains moves the estimate a little; what it does not is as it was measured.
-    total = np.where(np.abs(mean) > _FURTHEST, mean, mean * count / (count + _SCORES_TO_TRUST))
+    total = np.where((np.abs(mean) > _FURTHEST) & (tests > 1), mean, mean * tests / (tests + _TESTS_TO_TRUST))
     by_model = total.reshape(len(data.models), len(GROUPS), len(SCORED_TASKS))
     return dict(zip(data.models, by_model, strict=True))
 
