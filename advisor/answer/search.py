@@ -82,8 +82,7 @@ class Search:
 
         Where none has the status `least` or a better one, perhaps another option, or None: for whoever takes no less.
         An engine that is usual for so few users is worth something, but not a plan that is visibly worse and slower,
-        nor a speed that was asked for. What is only kept at other tasks is not worth being slower. A margin is worth
-        much, but not both either, at the same status.
+        nor a speed that was asked for. What is only kept at other tasks is not worth being slower.
         What engines do with many users at once is too little measured to go against what people run.
         """
         judged_by = weights or self.weights
@@ -95,9 +94,6 @@ class Search:
             if best is not None and best.plan.fits:
                 quicker = tuple(self._at_no_loss(best, allow, judged_by))
                 best = max((best, *quicker), key=lambda one: (one is not best, self.key_of(one, judged_by)))
-            if best is not None and best.plan.fits and best.status != "good":
-                squeezed = tuple(self._squeezed(best, allow))
-                best = max((best, *squeezed), key=lambda one: (one is not best, self.key_of(one, judged_by)))
             exact = self._exact(best)
             # What fits by the bounds may, rarely, not do so to the byte: then it is compared as what it is.
             if best is None or exact is None or self.key_of(exact).rank >= self.key_of(best).rank:
@@ -190,22 +186,6 @@ class Search:
             if key.rank < rank or key.points <= points - RARE_LEVEL or option.plan.max_context < best.plan.max_context:
                 continue
             if (option.figures.tokens_per_s or 0) >= NOTICEABLE * speed:
-                yield option
-
-    def _squeezed(self, best: Option, allow: Callable[[Job], bool]) -> Iterator[Option]:
-        """Options without their margin that are of the same status, keep visibly more and are noticeably faster."""
-        speed = best.figures.tokens_per_s
-        if speed is None:
-            return
-        for job in self.jobs:
-            if job.kept.task < best.kept.task + VISIBLE_POINTS or not allow(job):
-                continue
-            if self._bounds.tokens_per_s(job) < NOTICEABLE * speed:
-                continue
-            option = self._compared(job)
-            if option is None or option.plan.verdict != "tight" or option.status != best.status:
-                continue
-            if (option.figures.tokens_per_s or 0) >= NOTICEABLE * speed and _missed(option) <= _missed(best):
                 yield option
 
     @property

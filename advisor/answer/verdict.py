@@ -163,7 +163,7 @@ def _itself(found: Answer) -> Message:
         return fact("itself_slow", model=name, level=shown.level, how=_how(found), speed=shown.tokens_per_s.typical)
     kept = shown.kept
     span = NOTHING if kept is None else fact("itself_keeps", kept=kept.typical, low=kept.low, high=min(kept.high, 100))
-    if found.status == "last resort":
+    if found.status == "last resort" and "level" not in found.question.given:
         return fact("itself_last_resort", model=name, level=shown.level, how=_how(found), kept=span)
     return fact("itself_limited", model=name, level=shown.level, how=_how(found), kept=span)
 

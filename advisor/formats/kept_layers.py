@@ -2,8 +2,11 @@
 
 In four bits many pack the routed experts only: NVIDIA wherever a block has other feed-forward layers beside them,
 llm-compressor's users wherever attention is not plain. Beside a delta net, and in models published in FP4 and FP8, the
-others have 8 bits then; of a dense model with a delta net all but the feed-forward layers. FP8 with a scale for each
-block was seen with everything packed. `tests/benchmarks/repositories.py` holds these rules against repositories.
+others have 8 bits then; of a dense model with a delta net all but the feed-forward layers. Of mixtures with Mamba
+layers NVIDIA leaves attention and projections into a narrower space in 16 bit, and has the others in 8
+(https://github.com/NVIDIA/Model-Optimizer, `tools/recipe_backfill/published_checkpoints.json` of November 2026, which
+lists the format of every module of what it published). FP8 with a scale for each block was seen with everything packed.
+`tests/benchmarks/repositories.py` holds these rules against repositories.
 """
 
 from __future__ import annotations
@@ -16,13 +19,13 @@ from advisor.foundation.caches import kept_beside
 from advisor.models.linear_layers import Kind, stored_layers
 from advisor.models.mixers import Attention
 from advisor.models.model import Model
-from advisor.models.recurrent import GatedDeltaNet
+from advisor.models.recurrent import GatedDeltaNet, Mamba2
 
 _WHOLE = 2  # bytes of a weight
 _INTEGERS = (Scheme.GPTQ, Scheme.AWQ, Scheme.PACKED)
 _NEVER = (Scheme.PLAIN, Scheme.MLX, Scheme.NF4, Scheme.LLM_INT8, Scheme.NATIVE_MXFP4, Scheme.NATIVE_FP4, Scheme.BLOCK)
 _FOUR_BITS = 4
-_ATTENTION, _FEED_FORWARD = "self_attn.", "mlp."
+_ATTENTION, _FEED_FORWARD, _NARROWER = "self_attn.", "mlp.", "mlp.latent_"
 _EIGHT_BITS = find_safetensors_level("FP8-static")
 # AutoAWQ never learned recurrent layers: what is published of them as AWQ is by llm-compressor.
 _GROUPS_OF_32 = find_safetensors_level("W4A16-asym-g32")
@@ -44,11 +47,15 @@ def published_form(model: Model, level: SafetensorsLevel) -> SafetensorsLevel:
     if level.scheme is Scheme.AWQ and _is_hybrid(model):
         level = replace(_GROUPS_OF_32, name=level.name, format=level.format)
     kept = _kept(model, level)
-    return replace(level, kept=kept, kept_as=_EIGHT_BITS if eight_bits(model, level) else None) if kept else level
+    if not kept:
+        return level
+    mamba = level.scheme is Scheme.NVFP4 and _is_mamba_mixture(model)
+    eight_bits = _EIGHT_BITS if mamba or draft_in_eight_bits(model, level) else None
+    return replace(level, kept=kept, kept_as=eight_bits, whole=(_ATTENTION, _NARROWER) if mamba else ())
 
 
-def eight_bits(model: Model, level: SafetensorsLevel) -> bool:
-    """Whether publishers pack in 8 bits what they leave out of their four."""
+def draft_in_eight_bits(model: Model, level: SafetensorsLevel) -> bool:
+    """Whether publishers pack layers that draft in 8 bits."""
     return level.scheme is Scheme.NVFP4 and (_has_delta_net(model) or model.wiring.repository.native_fp4)
 
 
@@ -87,6 +94,10 @@ def _only_experts(model: Model, level: SafetensorsLevel) -> bool:
 
 def _has_delta_net(model: Model) -> bool:
     return any(isinstance(mixer, GatedDeltaNet) for mixer in model.mixers)
+
+
+def _is_mamba_mixture(model: Model) -> bool:
+    return model.experts > 0 and any(isinstance(mixer, Mamba2) for mixer in model.mixers)
 
 
 def _is_hybrid(model: Model) -> bool:

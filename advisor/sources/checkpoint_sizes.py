@@ -6,7 +6,7 @@ Publishers keep vision towers in 16 bit, layers that draft tokens mostly too, an
 
 from __future__ import annotations
 
-from advisor.formats.kept_layers import eight_bits, kept_bytes
+from advisor.formats.kept_layers import draft_in_eight_bits, kept_bytes
 from advisor.formats.level_id import LevelId
 from advisor.formats.safetensors_levels import Scheme
 from advisor.formats.safetensors_sizes import SizedSafetensors
@@ -67,7 +67,7 @@ def _bytes_of_draft(entry: Entry | None, model: Model, sized: SizedSafetensors) 
         return 0
     experts = level.scheme is Scheme.PACKED and model.experts > 0
     packed = level.scheme is Scheme.BLOCK or experts or _native(entry, sized)
-    return _each(sized) if packed else _EIGHT_BITS if eight_bits(model, level) else _WHOLE
+    return _each(sized) if packed else _EIGHT_BITS if draft_in_eight_bits(model, level) else _WHOLE
 
 
 def _native(entry: Entry | None, sized: SizedSafetensors) -> bool:

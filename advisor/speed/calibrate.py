@@ -117,8 +117,8 @@ def stretch_for(found: Mapping[str, Sequence[HeldOut]]) -> Stretch:
     """What makes nine of ten of the cases lie in their range, whichever of `SCHEMES` they were left out by, where the
     range comes from the other sources.
 
-    By group, and more where only the generation of the chip or the group is known. What few sources measured is stretched
-    by what all of that needs together, and by its own need where it has rows enough.
+    By group, and more where only the generation of the chip or the group is known. What few sources measured is
+    stretched by what all of that needs together, and by its own need where it has rows enough.
     """
     needed: dict[_Kind, float] = defaultdict(float)
     together: list[float] = []

@@ -72,12 +72,15 @@ def _easier(values: Values) -> Iterator[tuple[str, str]]:
 
 
 def _worse_in_both(there: Document | None, found: Document) -> bool:
-    """Noticeably; what does not fit has no figures to compare, and what was not as asked may cost something to mend."""
+    """Noticeably; what does not fit has no figures to compare, and what was not as asked may cost something to mend, as
+    may a plan that lived off its margin because nothing kept it."""
     if offered(there) is None or offered(found) is None or there is None:
         return False
     if found["decision"]["status"] == "not as asked" != there["decision"]["status"]:
         return False
     plan, before = there["decision"]["plan"], found["decision"]["plan"]
+    if before["verdict"] == "tight" != plan["verdict"]:
+        return False
     kept, usual, written, usually = quality(plan), quality(before), speed(plan), speed(before)
     if kept is None or usual is None or written is None or usually is None:
         return False

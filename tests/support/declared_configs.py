@@ -1,15 +1,20 @@
 """Configs of quantized repositories, written as the tools write them, with the layers that each is known to pack.
 
-The texts themselves could not be read: NVIDIA's list every module, llm-compressor's leave modules out by name or by an
-expression, and which ones follows from what a repository's name, its bytes and its publisher say.
+`tests/truth/published_modules.json` has what NVIDIA lists of its own. Other texts could not be read: llm-compressor's
+leave modules out by name or by an expression, and which ones follows from a repository's name, its bytes and publisher.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from advisor.models.catalogue import catalogue
+from tests.support.repositories import rows
+
+TRUTH = Path(__file__).resolve().parents[1] / "truth"
 
 BLOCKS = "model.language_model.layers"
 FP8: dict[str, Any] = {"quant_algo": "FP8"}
@@ -37,12 +42,30 @@ def qwen_by_nvidia(shape: str, feed_forward: tuple[str, ...]) -> dict[str, Any]:
     return modelopt(listed)
 
 
-def kimi_by_nvidia() -> dict[str, Any]:
-    blocks, listed = "language_model.model.layers", {}
-    for number in range(len(catalogue()["kimi-k3"].model.layers)):
-        listed[f"{blocks}.{number}.block_sparse_moe.experts"] = NVFP4
-        listed[f"{blocks}.{number}.self_attn"] = FP8
-    return modelopt(listed)
+def published_configs() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each repository whose modules were listed by who published it, with a config that says the same."""
+    listed = json.loads((TRUTH / "published_modules.json").read_text(encoding="utf-8"))
+    for repository, told in listed["repositories"].items():
+        packed: dict[str, dict[str, Any]] = {}
+        whole = ["mtp*"]
+        for pattern, where in told["modules"].items():
+            for name, of in where.items():
+                modules = [pattern.replace("{}", str(number), 1) for number in _numbers(of)] if of else [pattern]
+                inside = [module.split(".{}")[0] for module in modules]
+                how = {"quant_algo": name} | ({"group_size": 16} if "NVFP4" in name else {})
+                whole += inside if name == "BF16" else ()
+                packed |= {} if name == "BF16" else dict.fromkeys(inside, how)
+        section = {"quant_method": "modelopt", "quant_algo": told["quant_algo"]}
+        mixed = told["quant_algo"] == "MIXED_PRECISION"
+        section |= {"quantized_layers": packed, "ignore": ["mtp*"]} if mixed else {"ignore": whole}
+        yield repository, {"quantization_config": section}
+
+
+def _numbers(of: str) -> Iterator[int]:
+    """Of layers written as "0-2,5"."""
+    for part in of.split(","):
+        first, _, last = part.partition("-")
+        yield from range(int(first), int(last or first) + 1)
 
 
 def declared_configs() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -50,7 +73,8 @@ def declared_configs() -> Iterator[tuple[str, dict[str, Any]]]:
     dense, routed = ("gate_proj", "up_proj", "down_proj"), ("experts", "shared_expert")
     yield "nvidia/Qwen3.8-27B-NVFP4", qwen_by_nvidia("qwen3.8-27b", dense)
     yield "nvidia/Qwen3.6-35B-A3B-NVFP4", qwen_by_nvidia("qwen3.6-35b-a3b", routed)
-    yield "nvidia/Kimi-K3-NVFP4", kimi_by_nvidia()
+    known = {row.repo for row in rows() if row.counted == "bytes"}
+    yield from ((repository, config) for repository, config in published_configs() if repository in known)
     beside = ["lm_head", "re:.*visual.*", "re:^mtp.*"]
     yield "cyankiwi/Qwen3.8-27B-AWQ-BF16-INT4", compressed([*beside, "re:.*linear_attn.*"])
     first = f"{BLOCKS}.0.linear_attn.out_proj"

@@ -37,8 +37,8 @@ def draw(lines: Sequence[Accuracy]) -> None:
     st.header("What is aimed at, and what evidence is missing", anchor=False)
     st.markdown(
         "Each time everything of one source was kept aside; for machines that nobody measured, everything of one "
-        f"machine. {reached(lines)} of {len(AIMS)} aims are reached. Where one is missed, the last column says what sources would have to tell; until they do, the range stays as wide "
-        "as their figures lie apart."
+        f"machine. {reached(lines)} of {len(AIMS)} aims are reached. Where one is missed, the last column says what "
+        "sources would have to tell; until they do, the range stays as wide as their figures lie apart."
     )
     columns = ("What", "Typical miss (aim)", "Inside (aim)", "Range (aim)", "What is missing")
     rows = [

@@ -150,7 +150,17 @@ def test_without_another_model_a_last_resort_says_so_itself() -> None:
     assert say(verdict(found)).endswith("That is a last resort: look at another model or a larger machine first.")
 
 
-@pytest.mark.parametrize("query", [f"{LLAMA_70B}&machine=rtx-4090", f"{LLAMA_8B}&{card(6)}&users=3"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(f"{LLAMA_70B}&machine=rtx-4090", f"{LLAMA_8B}&{card(6)}&users=3"),
+        "model=qwen3-32b&machine=rtx-3090&context=36864&task=code",
+        "model=mistral-small-3.2-24b-instruct-2506&machine=rtx-4080&context=23296",
+        "model=qwen3.5-27b&machine=rtx-5000-ada-laptop&context=16384",
+        "model=qwen3-14b&machine=rtx-4070-ti&context=32768",
+        "model=gemma-3-12b-it&machine=rtx-4060-laptop",
+    ],
+)
 def test_tight_is_never_chosen_while_another_fits(query: str) -> None:
     found = asked(query)
     options = [option for job in found.search.jobs if (option := found.search.option_of(job)) is not None]
@@ -158,6 +168,12 @@ def test_tight_is_never_chosen_while_another_fits(query: str) -> None:
     assert any(option.plan.fits for option in options)
     assert found.chosen is not None
     assert found.chosen.verdict != "tight"
+
+
+def test_a_level_that_was_asked_for_is_not_said_to_be_all_that_fits() -> None:
+    found = asked(f"{LLAMA_8B}&machine=h100-sxm5-80gb&level=Q2_K")
+    assert found.status == "last resort"
+    assert "fits only as" not in say(verdict(found))
 
 
 def test_where_only_tight_plans_are_left_none_is_chosen_and_the_best_of_them_is_shown() -> None:
