@@ -62,6 +62,8 @@ def draft_in_eight_bits(model: Model, level: SafetensorsLevel) -> bool:
 @kept_beside
 def kept_bytes(model: Model, level: SafetensorsLevel) -> KeptBytes:
     """What publishers leave in 16 bit, or in 8, of `model` at `level`."""
+    if level.scheme is Scheme.NF4:  # Unsloth leaves some layers of a delta net as they are
+        return KeptBytes(0, _in_16_bit(model, level, ("linear_attn.",)))
     if level.scheme in _NEVER or level.kept:
         return KeptBytes()
     form = published_form(model, level)
