@@ -49,9 +49,10 @@ def published_form(model: Model, level: SafetensorsLevel) -> SafetensorsLevel:
     kept = _kept(model, level)
     if not kept:
         return level
-    mamba = level.scheme is Scheme.NVFP4 and _is_mamba_mixture(model)
-    eight_bits = _EIGHT_BITS if mamba or draft_in_eight_bits(model, level) else None
-    return replace(level, kept=kept, kept_as=eight_bits, whole=(_ATTENTION, _NARROWER) if mamba else ())
+    if level.scheme is Scheme.NVFP4 and _is_mamba_mixture(model):
+        eight_bits = replace(_EIGHT_BITS, kept=(_ATTENTION, _NARROWER))
+        return replace(level, kept=(*kept, _NARROWER), kept_as=eight_bits)
+    return replace(level, kept=kept, kept_as=_EIGHT_BITS if draft_in_eight_bits(model, level) else None)
 
 
 def draft_in_eight_bits(model: Model, level: SafetensorsLevel) -> bool:

@@ -43,8 +43,8 @@ class SafetensorsLevel:
     number of inputs that share a scale (0: all of them), `dtype` the type that packed values or plain weights
     have in the file. `zero_points` and `activation_scale` say that the file holds those as well. `rest` is how Linear
     layers that are no experts are packed where that is otherwise. What begins with one of `kept` is packed as
-    `kept_as` says, None: it stays in 16 bit, as does what begins with one of `whole`, and the first and the last block
-    where `ends_kept`.
+    `kept_as` says but for what that keeps in turn, None: it stays in 16 bit, as do the first and the last block where
+    `ends_kept`.
     """
 
     name: str
@@ -61,7 +61,6 @@ class SafetensorsLevel:
     rest: SafetensorsLevel | None = None
     kept: tuple[str, ...] = ()
     kept_as: SafetensorsLevel | None = None
-    whole: tuple[str, ...] = ()
     ends_kept: bool = False
 
     @property

@@ -128,10 +128,9 @@ def level_of(weight: Weight, level: SafetensorsLevel, wiring: Wiring) -> Safeten
     """The level at which the writer packs this weight, None for one that it leaves as it is."""
     if weight.kind not in _PACKED_KINDS.get(level.scheme, _ANY_LINEAR):
         return None
-    if weight.name.startswith(level.whole):
-        return None
     if weight.name.startswith(level.kept):
-        return level.kept_as
+        narrow = level.kept_as
+        return None if narrow is None or weight.name.startswith(narrow.kept) else narrow
     if level.rest is not None and weight.kind is not Kind.EXPERT:
         return level.rest
     if level.scheme in _BITSANDBYTES:
