@@ -86,7 +86,8 @@ def _seems_better_in_everything(option: Option, found: Answer) -> bool:
     if here is None or there is None or STATUSES.index(option.status) > STATUSES.index(decided.status):
         return False
     if not weights.always_faster:
-        here, there = min(here, ENOUGH_TOKENS_PER_S), min(there, ENOUGH_TOKENS_PER_S)
+        most = max(ENOUGH_TOKENS_PER_S, found.question.requirements.min_tokens_per_s or 0)
+        here, there = min(here, most), min(there, most)
     kept, usual = option.kept.task, decided.kept.task
     return (
         kept >= usual

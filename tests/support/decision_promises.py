@@ -147,9 +147,9 @@ def _beats(values: Values, plan: Document, shown: Document) -> bool:
 
 
 def _felt(values: Values, plan: Document) -> float | None:
-    """Tokens/s as far as a reader feels them; whoever asks for speed wants all of it."""
-    written = speed(plan)
-    return written if written is None or values.get("goal") == "speed" else min(written, ENOUGH_TOKENS_PER_S)
+    """Tokens/s as far as a reader feels them; whoever asks for more, or for speed, wants all of that."""
+    written, most = speed(plan), max(ENOUGH_TOKENS_PER_S, number_of(values, "min_tokens_per_s"))
+    return written if written is None or values.get("goal") == "speed" else min(written, most)
 
 
 def _free(plan: Document) -> float:

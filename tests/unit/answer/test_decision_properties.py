@@ -69,6 +69,9 @@ ONCE_BROKEN = (
     # Where speed is the goal, 61 tok/s were held to be as fast as 86.
     "model=deepseek-coder-v2-lite-instruct&machine=radeon-ai-pro-r9700s&gpus=4&context=131072&users=16&task=knowledge"
     "&min_tokens_per_s=15&goal=speed",
+    # Nor are 92 tok/s as good as 103 where 200 were wished for.
+    "model=starcoder2-15b&machine=custom&memory_gib=141&bandwidth_gb_s=3350&gpus=4&context=2048&users=16&task=math"
+    "&min_tokens_per_s=200&commercial=on",
 )
 
 
