@@ -70,11 +70,8 @@ class Bounds:
         return Key(min(most, RANKS[status_by(job.kept.overall, job.traits.bits, speed)]), points)
 
     def tokens_per_s(self, job: Job) -> float:
-        """No plan of this job is faster, with its margin or without; 0 where there is none."""
+        """No plan of this job that keeps its margin is faster; 0 where there is none."""
         least = self._least_seconds(job)
-        if job.level is not None and least == float("inf"):
-            setup = job.setup
-            least = setup.runtime.least_seconds(setup.without_margin, job.level, self._pace_of(setup, job.level))
         return self._faster / least if least else _AS_FAST_AS_ANY
 
     @property

@@ -23,7 +23,7 @@ from advisor.models.recurrent import GatedDeltaNet, Mamba2
 
 _WHOLE = 2  # bytes of a weight
 _INTEGERS = (Scheme.GPTQ, Scheme.AWQ, Scheme.PACKED)
-_NEVER = (Scheme.PLAIN, Scheme.MLX, Scheme.NF4, Scheme.LLM_INT8, Scheme.NATIVE_MXFP4, Scheme.NATIVE_FP4, Scheme.BLOCK)
+_NEVER = (Scheme.PLAIN, Scheme.MLX, Scheme.LLM_INT8, Scheme.NATIVE_MXFP4, Scheme.NATIVE_FP4, Scheme.BLOCK)
 _FOUR_BITS = 4
 _ATTENTION, _FEED_FORWARD, _NARROWER = "self_attn.", "mlp.", "mlp.latent_"
 _EIGHT_BITS = find_safetensors_level("FP8-static")

@@ -99,7 +99,8 @@ def _speed(lines: Sequence[Accuracy]) -> None:
     st.header("Speed", anchor=False)
     st.markdown(
         "Measurements were kept aside, the estimate was made from all others, and then held against those kept aside: "
-        "once everything of one source (whoever measured), once everything of one model on one machine."
+        "once everything of one source (whoever measured), once everything of one model on one machine, and once "
+        "everything of one machine, which the last section tells of."
     )
     for kinds, title in ((("decode", "host"), "Writing"), (("prefill",), "Reading a prompt")):
         found = [line for line in lines if line.what.split(": ")[0] in kinds]

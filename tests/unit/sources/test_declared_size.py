@@ -20,9 +20,13 @@ from advisor.question.question import Question
 from advisor.sources.declared_size import declared_notes, declared_size
 from advisor.sources.module_patterns import is_understood, matches
 from advisor.words import say_all
-from tests.support.declared_configs import FOUR_BITS, compressed, declared_configs
+from tests.support.declared_configs import FOUR_BITS, compressed, declared_configs, published_configs
 from tests.support.repositories import rows
 
+ULTRA = "nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B-NVFP4"
+# Bytes as NVIDIA's documents round them (docs.nvidia.com/nemotron, quantization of each, read 2026-12); Ultra's without
+# the layers that draft, as it lies in memory.
+STATED = {"nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-NVFP4": 22e9, ULTRA: 331e9}
 LLAMA = catalogue()["llama-3.1-8b-instruct"].model
 
 
@@ -35,6 +39,16 @@ def test_a_config_tells_what_its_repository_measures(repository: str, config: di
     size = declared_size(catalogue()[row.shape].model, config)
     assert size is not None
     assert size.all_bytes == pytest.approx(row.value, rel=0.005)
+
+
+@pytest.mark.parametrize(("repository", "config"), tuple(published_configs()), ids=lambda one: str(one)[:60])
+def test_every_list_of_modules_that_was_published_is_understood(repository: str, config: dict[str, Any]) -> None:
+    shapes = {row.repo: row.shape for row in rows()} | {ULTRA: "nemotron-3-ultra-550b-a55b"}
+    size = declared_size(catalogue()[shapes[repository]].model, config)
+    assert size is not None
+    if repository in STATED:
+        measured = size.tensor_bytes if repository == ULTRA else size.all_bytes
+        assert measured == pytest.approx(STATED[repository], rel=0.025)
 
 
 def test_what_is_left_out_is_counted_in_16_bit() -> None:
