@@ -67,7 +67,8 @@ def _run(arguments: Sequence[str] | None) -> int:
             return _ask(options, lasting=arguments is not None)
         if options.command == "check":
             return _check(options)
-        print(_COMMANDS[options.command](options), flush=True)
+        if told := _COMMANDS[options.command](options):  # agents read each line of `mcp` as a message
+            print(told, flush=True)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except AdvisorError as error:

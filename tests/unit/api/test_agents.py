@@ -164,3 +164,9 @@ def test_over_http_a_token_is_needed_where_people_log_in(tmp_path: Path) -> None
         tokens.revoke(made.id)
         assert status(address, Authorization=f"Bearer {secret}") == 401
     tokens.close()
+
+
+def test_a_server_that_ends_says_nothing_that_is_no_message() -> None:
+    ended = subprocess.run([sys.executable, "-m", "advisor", "mcp"], stdin=subprocess.DEVNULL, capture_output=True)
+    assert ended.returncode == 0
+    assert ended.stdout == b""
