@@ -30,7 +30,7 @@ BOARD_CARDS = ("rtx-4060", "rtx-3060-12gb", "rtx-4060-ti-16gb", "rtx-3090", "rtx
 _SMALL_CARDS = BOARD_CARDS[:2]
 _DEFAULT_BYTES = 2 * MIB
 _BOARD_BYTES = 64 * KIB
-_FULL = ("best_that_fits", "best_with_margin")  # reasons: what is better lacks memory
+_FULL = {"best_that_fits", "best_that_fits_beside_host", "best_with_margin"}  # reasons: what is better lacks memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,13 @@ def advised(case: Case, today: date) -> Worked:
 
 
 def _when(level: str, running: Sequence[Asked], today: date) -> Message:
-    """When a level is taken: where none better fits, if that is the decision's own reason each time."""
+    """When a level is taken: where none better fits or shows, if that is the decision's own reason each time."""
     taken = [one for one in running if one.level == level]
-    if all(_why(one, today).kind in _FULL for one in taken):
+    reason = {_why(one, today).kind for one in taken}
+    if reason <= _FULL:
         return fact("case_if_full", times=len(taken), questions=len(running))
+    if reason <= {*_FULL, "better_trade_alike"}:
+        return fact("case_if_no_better", times=len(taken), questions=len(running))
     return fact("case_if_share", times=len(taken), questions=len(running))
 
 

@@ -45,17 +45,18 @@ class Weights:
     users: float = 0.0
     money: float = 0.0
     always_faster: bool = False
+    faster_for_many: float = 0.3  # in place of `faster` from so many users on that throughput is money
 
 
 WEIGHTS: dict[Goal, Weights] = {
     "balanced": Weights(),
-    "quality": Weights(target=10, slower=1, faster=0.02),
+    "quality": Weights(target=10, slower=1, faster=0.02, faster_for_many=0.05),
     "speed": Weights(target=30, faster=0.8, doublings=4, always_faster=True),
     "many-users": Weights(users=1),
     "cheapest": Weights(money=1),
 }
 MANY_USERS = 8  # from so many on throughput is money
-FASTER_FOR_MANY, DOUBLINGS_FOR_MANY = 0.3, 3.0
+DOUBLINGS_FOR_MANY = 3.0
 LINEAR_FROM = 1.5  # halvings below the target from which each counts the same
 SHORT_OF_WISH = 1.0  # for each halving below the speed that is wished for: it buys Q4_K_M for Q6_K, never 3 bits for 4
 
@@ -63,10 +64,14 @@ PARTLY_ON_HOST, ALL_ON_HOST = 0.3, 1.0  # prompts are slow, and ranges wide; the
 RARE_LEVEL = 0.1  # few publish it
 CODEBOOK_ELSEWHERE = 0.3  # i-quants decode slower on CPUs and outside CUDA and ROCm, which no evidence here shows
 THREE_BITS = 0.5
+# Weights of 4 bits that a batch must turn into 16 before it computes: from MANY_USERS on in full. They lose throughput
+# that no estimate of reading them tells.
+UNPACKED_FOR_MANY = 0.5
 UNDER_THE_FLOOR = 3.0  # below GOOD_PERCENT: what no gain in speed that is merely wished for is worth
 OTHERS_WAIT = 2.0  # by the share of full contexts that a paged cache does not hold
 IDLE_CARDS = 0.05  # an equal plan on all cards leaves more room
 USUAL_FOR_FEW, USUAL_FOR_MANY = 0.5, 1.5  # the engine that people run for so many users
 VLLM_FROM_USERS = 8  # counted in full
+FEW_AT_MOST = 16  # users; for more nobody is offered an engine made for few beside one made for many
 LOSS_WITHOUT_EVIDENCE = 3.0  # points, of 4 bits and more that nobody has measured
 LOSS_OF_FEW_BITS = 10.0  # of less

@@ -25,6 +25,7 @@ from advisor.sizing.request import Levels
 from advisor.sizing.runtime_id import RuntimeId
 
 _WIRED_SHARE = 0.95  # of what the system leaves: raised further, a Mac stands still
+_SHOWN_DIGITS = 2  # of points of quality
 _SHORT_FOR_THOUGHT = 16_384  # tokens; models that think first often write more
 _BASES = {
     "measured": fact("quality_measured"),
@@ -172,34 +173,52 @@ def _why_this_level(found: Answer, chosen: Candidate) -> Message:
     if above is None:
         return fact("no_better_level", level=level)
     better, plan = above.candidate, above.plan
+    if plan.verdict == "does not fit" and plan.devices and plan.request.search and plan.host.capacity_bytes is not None:
+        return fact("best_that_fits_beside_host", level=level, above=better.level)  # more of either memory would do
     if plan.verdict == "does not fit":
-        return fact("best_that_fits", level=level, above=better.level, missing=plan.missing_bytes)
+        each = on_each_device(plan)
+        return fact("best_that_fits", level=level, above=better.level, missing=plan.missing_bytes, each=each)
     if plan.verdict == "tight":
         return fact("best_with_margin", level=level, above=better.level, missing=plan.missing_bytes)
     if above.unmet:
         return fact("best_as_asked_because", level=level, why=above.unmet[0].message)
-    loss = above.kept.mean - decided.kept.mean
-    here, there = chosen.tokens_per_s, better.tokens_per_s
-    if here is None or there is None or not differ(there.typical, here.typical, ROUGH):
-        return fact("better_hardly_gains", level=level, above=better.level, points=max(0.0, loss))
-    return fact(
-        "better_costs_speed",
-        level=level,
-        above=better.level,
-        points=max(0.0, loss),
-        speed=there.typical,
-        instead=here.typical,
-    )
+    points, against = max(0.0, above.kept.task - decided.kept.task), _against(above, decided)
+    if round(points, _SHOWN_DIGITS) == 0:
+        return fact("better_trade_alike", level=level, above=better.level, against=against)
+    return fact("better_trade", level=level, above=better.level, points=points, against=against)
+
+
+def _against(above: Option, decided: Option) -> Message:
+    """What speaks against a plan that keeps more and runs as well, beside the decided one: what weighs most."""
+    there, here = above.candidate, decided.candidate
+    slow, fast = there.tokens_per_s, here.tokens_per_s
+    if slow is not None and fast is not None and slow.typical < fast.typical:
+        if differ(slow.typical, fast.typical, ROUGH):
+            return fact("against_slower", speed=slow.typical, instead=fast.typical)
+    if here.is_whole and not there.is_whole:
+        return fact("against_on_host")
+    if above.figures.served < decided.figures.served:
+        return fact("against_served", share=100 * above.figures.served)
+    if decided.setup.whole_cache and (kind := small_cache(above)):
+        return fact("against_small_cache", kind=kind)
+    if above.traits.unpacked and not decided.traits.unpacked:
+        return fact("against_unpacked")
+    if (more := _held_bytes(above.plan) - _held_bytes(decided.plan)) > 0:
+        return fact("against_larger", more=more)
+    return fact("against_rare")
+
+
+def _held_bytes(plan: Plan) -> int:
+    """In all places together."""
+    return sum(place.needed_bytes for place in (*plan.devices, plan.host))
 
 
 def next_better(found: Answer) -> Option | None:
-    """The least better level of the same setup, planned; None: nothing that is looked at keeps more."""
-    decided = found.decided
-    better: Sequence[Job] = [
-        job for job in found.search.jobs if job.setup is decided.setup and job.kept.mean > decided.kept.mean
-    ]
+    """The least better level of the same engine, run as it runs best; None: nothing that is looked at keeps more."""
+    decided, search = found.decided, found.search
+    better = [job for job in search.jobs if job.setup is decided.setup and job.kept.mean > decided.kept.mean]
     for job in sorted(better, key=lambda job: job.kept.mean):
-        if (option := found.search.option_of(job)) is not None:
+        if job.level is not None and (option := search.best_of_level(job.level, decided.setup)) is not None:
             return option
     return None
 
@@ -265,7 +284,18 @@ def _why_so(found: Answer, chosen: Candidate) -> Iterator[Message]:
         else:
             yield fact("why_this_engine", n=users, runtime=runtime_name(found.runtime))
     if not decided.setup.whole_cache and (kind := small_cache(decided)):
-        yield fact("why_small_cache", kind=kind)
+        yield _why_small_cache(found, kind)
     entry = found.entry.entry
     if entry is not None and entry.variant == "reasoning" and chosen.plan.max_context < _SHORT_FOR_THOUGHT:
         yield fact("thinks_long", reach=chosen.plan.max_context)
+
+
+def _why_small_cache(found: Answer, kind: str) -> Message:
+    """What the small cache is for, beside the same plan with the cache as the model computes it."""
+    decided, whole = found.decided, found.search.with_whole_cache(found.decided)
+    if whole is None:
+        return fact("small_cache_is", kind=kind)
+    points = max(0.0, whole.kept.task - decided.kept.task)
+    if not whole.plan.fits:
+        return fact("small_cache_makes_room", kind=kind, points=points)
+    return fact("small_cache_instead", kind=kind, points=points, against=_against(whole, decided))

@@ -202,6 +202,22 @@ class Search:
                 job.option = self._planned(job, exactly=True)
         return job.option
 
+    def with_whole_cache(self, option: Option) -> Option | None:
+        """The same but for a KV cache as the model computes it; None where that is so anyway, or not loaded."""
+        whole = next((job.whole for job in self.jobs if job.option is option), None)
+        return None if whole is None else self.option_of(whole)
+
+    def best_of_level(self, level: LevelId, like: Setup) -> Option | None:
+        """The best option of a level in an engine's setups: what is decided where this level and engine are asked for.
+
+        Of what does not fit that is the one which comes nearest.
+        """
+        best = self.best(allow=lambda job: job.level == level and job.setup.runtime is like.runtime)
+        if best is None or best.plan.verdict != "does not fit":
+            return best
+        ways = (self.option_of(job) for job in self.jobs if job.level == level and job.setup.runtime is like.runtime)
+        return max((one for one in ways if one is not None), key=self.key_of)
+
     def _compared(self, job: Job) -> Option | None:
         """The same as far as it takes to compare it."""
         if not job.planned:

@@ -13,7 +13,6 @@ from typing import Any
 
 from advisor.answer.assess import facts_of_model, writes_text
 from advisor.answer.plans import check_stack, published_request, request_of, with_frontend_defaults
-from advisor.answer.policy import GOOD_BITS
 from advisor.formats.gguf_levels import LEVELS, Level
 from advisor.formats.gguf_sizes import size_level
 from advisor.formats.level_id import GGUF, LevelId
@@ -24,6 +23,7 @@ from advisor.foundation.message import Message
 from advisor.models.model import Model
 from advisor.quality import ModelFacts
 from advisor.quality.kv_cache_loss import damages
+from advisor.quality.own_files import is_native
 from advisor.question.configuration import AUTO
 from advisor.question.hardware import Hardware, chip_for, hardware_of
 from advisor.question.question import Question
@@ -244,14 +244,17 @@ def _levels(about: Subject, runtime: Runtime, request: PlanRequest) -> tuple[Lev
     whole = its.whole if about.model.parameters < _SMALL_MODEL else ()
     own = tuple(_published(about, runtime))
     usual = its.usual
-    small = min((level for level in own if _loads_here(runtime, level, request)), key=_bits, default=None)
-    if small is not None and _bits(small) <= GOOD_BITS:
+    loaded = (level for level in own if is_native(about.entry.entry, level) and _loads_here(runtime, level, request))
+    if (small := min(loaded, key=_bits, default=None)) is not None:
         usual = tuple(level for level in usual if level in own or _is_smaller(about.model, level, small))
     return tuple(dict.fromkeys((*own, *whole, *usual)))
 
 
 def _is_smaller(model: Model, level: LevelId, published: LevelId) -> bool:
-    """Whether a file made from an original of few bits saves memory: rows that fit no small block may take more."""
+    """Whether a file made from an original of few bits saves memory: rows that fit no small block may take more.
+
+    What saves none can only lose: nobody makes it.
+    """
     if level.format == published.format == GGUF:
         return _gguf_bytes(model, level) < _gguf_bytes(model, published)
     return _bits(level) < _bits(published)

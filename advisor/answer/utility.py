@@ -12,7 +12,6 @@ from advisor.answer.policy import (
     ALL_ON_HOST,
     CODEBOOK_ELSEWHERE,
     DOUBLINGS_FOR_MANY,
-    FASTER_FOR_MANY,
     GOOD_PERCENT,
     IDLE_CARDS,
     LINEAR_FROM,
@@ -23,6 +22,7 @@ from advisor.answer.policy import (
     SHORT_OF_WISH,
     THREE_BITS,
     UNDER_THE_FLOOR,
+    UNPACKED_FOR_MANY,
     USUAL_FOR_FEW,
     USUAL_FOR_MANY,
     VISIBLE_POINTS,
@@ -31,6 +31,7 @@ from advisor.answer.policy import (
 )
 from advisor.sizing.runtime_id import RuntimeId
 
+SERVERS = frozenset({RuntimeId.VLLM, RuntimeId.SGLANG})  # the engines that are made for many users
 _AS_GOOD_AS_FREE, _AS_GOOD_AS_NEVER = 1e-6, 1e-3  # money for a million tokens; tokens/s
 
 
@@ -58,6 +59,7 @@ class Traits:
     codebook: bool = False  # an i-quant
     codebook_slow: bool = False  # where those decode slowly wherever they lie
     idle_cards: bool = False
+    unpacked: bool = False  # few bits, made from an original of more, that a server turns into 16 bits to compute
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
         points -= CODEBOOK_ELSEWHERE
     points -= UNDER_THE_FLOOR * (kept.overall < GOOD_PERCENT)
     points -= RARE_LEVEL * (not traits.common) + THREE_BITS * (traits.bits < 4) + IDLE_CARDS * traits.idle_cards
+    points -= UNPACKED_FOR_MANY * traits.unpacked * _share_of_many(users)
     points -= OTHERS_WAIT * (1 - figures.served)
     points += weights.users * math.log2(max(figures.users_that_fit, 1.0))
     if figures.cost is not None:
@@ -96,9 +99,14 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
 
 def usual_engine_points(engine: RuntimeId, users: int) -> float:
     """llama.cpp and MLX are what people run for themselves, vLLM and SGLang what they run for many."""
-    if engine in (RuntimeId.VLLM, RuntimeId.SGLANG):
-        return USUAL_FOR_MANY * min(1.0, (users - 1) / (VLLM_FROM_USERS - 1))
+    if engine in SERVERS:
+        return USUAL_FOR_MANY * _share_of_many(users)
     return USUAL_FOR_FEW
+
+
+def _share_of_many(users: int) -> float:
+    """How far so many users are those of a server: 0 of one, 1 from `VLLM_FROM_USERS` on."""
+    return min(1.0, (users - 1) / (VLLM_FROM_USERS - 1))
 
 
 def speed_points(speed: float, weights: Weights, users: int, wish: float | None) -> float:
@@ -107,7 +115,7 @@ def speed_points(speed: float, weights: Weights, users: int, wish: float | None)
     # Who says how fast is enough needs no more, but for the goal of being fast; what is less counts as it always does.
     enough = weights.target if wish is None or weights.always_faster else min(weights.target, wish)
     many = users >= MANY_USERS
-    faster = max(weights.faster, FASTER_FOR_MANY) if many else weights.faster
+    faster = max(weights.faster, weights.faster_for_many) if many else weights.faster
     doublings = max(weights.doublings, DOUBLINGS_FOR_MANY) if many else weights.doublings
     if speed >= enough:
         points = faster * min(math.log2(speed / enough), doublings)

@@ -192,10 +192,10 @@ def test_advice_is_taken_in_one_question_and_not_in_another(case: Case) -> None:
 
 
 def test_five_and_three_bits_are_right_where_no_better_level_fits() -> None:
-    for id_ in ("q5-k-m", "q3-k-m"):
+    for id_, kind in (("q5-k-m", "case_if_no_better"), ("q3-k-m", "case_if_full")):
         condition = done(id_).condition
         assert condition is not None
-        assert condition.kind == "case_if_full"
+        assert condition.kind == kind
         yes = Question.from_query(done(id_).asked[0].query)
         better = {"q5-k-m": "Q6_K", "q3-k-m": "Q4_K_M"}[id_]
         whole = answer(yes.with_values(level=better, runtime="llama.cpp"), today=TODAY)
