@@ -140,7 +140,8 @@ def _sizes(options: argparse.Namespace) -> str:
     if model is not None and options.mtp:
         model = model.with_mtp()
     levels = size_levels(model, options.imatrix) if model is not None else []
-    others = size_safetensors_levels(model) if model is not None else []
+    own = () if found.entry is None else found.entry.own_checkpoints
+    others = size_safetensors_levels(model, own) if model is not None else []
     return sizes_table(levels, found, others)
 
 

@@ -23,7 +23,9 @@ from advisor.question.question import Question
 from advisor.runtimes.llama_cpp.growth import layer_caches
 from advisor.sources.resolved import from_entry
 
-_MOST_LOOKED_AT, _MOST_TRIED = 24, 4  # models whose room is looked at, and of them those that are decided
+_MOST_LOOKED_AT = 64  # models whose room is looked at
+_TRIED_IF_SLOW = 4  # and of them those that are tried where a plan is only short of a wished-for speed
+_PLANNED_IF_BAD = 36  # plans of models tried in vain, where another one is needed: most are refused without any
 _SMALL_CACHE = "q8_0"
 _BITS_TO_FIT = 4.5  # of a weight, and somewhat less than Q4_K_M has: what is larger does not fit at 4 bits
 _GENERAL = ("instruct", "reasoning")
@@ -39,6 +41,7 @@ _PARTLY_ON_HOST_TOKENS_PER_S = 15.0
 _TWICE = 2.0
 _ENOUGH_TOKENS_PER_S = 30.0  # a better model need not be faster than that
 _OPTIMISM = 1.5  # by which a model may be faster than its weights tell
+_MUCH_LESS = 0.75  # logits by which a model may be less able to lead where the one asked for does run, if badly
 _NEAR = 0.25  # logits, within which models count as equally able
 _DOUBT = 0.5  # standard deviations: what little is known of does not lead
 
@@ -61,22 +64,32 @@ def other_model(found: Answer) -> OtherModel | None:
     """The best model to run here instead, where the one asked for runs badly, or clearly better and no slower."""
     if not found.shown.writes:
         return None
-    bad, tried = found.status in _BAD, 0
+    # A level that was asked for and lacks its margin alone is helped by the next smaller one.
+    bad = found.status in _BAD or (found.chosen is None and "level" not in found.question.given)
+    short = not bad and not found.shown.as_fast_as(found.question.requirements.min_tokens_per_s)
+    named, most, tried, planned = None, _TRIED_IF_SLOW if short else 1, 0, 0
+    failed: list[_Demand] = []
     for entry in islice(_candidates(found), _MOST_LOOKED_AT):
         standing = _standing(found, entry)
-        if tried == (_MOST_TRIED if bad else 1) or not (bad or _may_be_named(found, entry, standing)):
+        instead = bad or (short and standing in ("better", "comparable"))
+        if not instead and not _may_be_named(found, entry, standing):
             continue
-        if not _may_be_whole(found, entry):
+        demand = _demand_of(found, entry)
+        if demand.bytes >= _room(found) or any(demand.is_no_less_than(one) for one in failed):
             continue
-        tried += 1
-        there = _running_well(found, entry)
+        if planned >= _PLANNED_IF_BAD if bad else tried >= most:
+            break
+        there, plans = _running_well(found, entry)
+        tried, planned = tried + 1, planned + plans
         if there is None:
+            failed.append(demand)
             continue
-        if bad:
-            return OtherModel(entry, there, standing, _scores(found, entry), leads=True)
-        if (leads := _leads_limited(found, standing)) or _worth_naming(found, there, standing):
-            return OtherModel(entry, there, standing, _scores(found, entry), leads)
-    return None
+        other = OtherModel(entry, there, standing, _scores(found, entry), bad or _leads_limited(found, standing))
+        if bad or (instead and there.shown.as_fast_as(found.question.requirements.min_tokens_per_s)):
+            return other
+        if named is None and (other.leads or _worth_naming(found, there, standing)):
+            named = other
+    return named
 
 
 def question_about(question: Question, model_id: str) -> Question:
@@ -89,17 +102,23 @@ def _candidates(found: Answer) -> Iterator[Entry]:
 
     Nothing is planned yet. Near equals go by family, which whoever asks for one knows.
     """
-    room, own = _room(found), found.entry.entry
+    room, own, least = _room(found), found.entry.entry, _least_ability(found)
     able: list[tuple[bool, int, bool, float, Entry]] = []
     for entry in catalogue().values():
         if not _comparable(found, entry) or entry.parameters.counted * _BITS_TO_FIT / 8 >= room:
             continue
         score = ability(entry.id, _task(found))
-        if score is not None:
+        if score is not None and score.value >= least:
             value = score.value - _DOUBT * score.sd
             kin = own is not None and own.family == entry.family
             able.append((not score.rows_of_task, -round(value / _NEAR), not kin, -value, entry))
     return (entry for *_, entry in sorted(able, key=lambda one: one[:4]))
+
+
+def _least_ability(found: Answer) -> float:
+    """What another model must be able to, in logits."""
+    own = ability(found.entry.id, _task(found)) if found.chosen is not None else None
+    return float("-inf") if own is None else own.value - _MUCH_LESS
 
 
 def _room(found: Answer) -> float:
@@ -151,18 +170,19 @@ def _scores(found: Answer, entry: Entry) -> Beside | None:
     return measured_beside(entry.id, found.entry.id, _task(found))
 
 
-def _running_well(found: Answer, entry: Entry) -> Answer | None:
-    """The same question about a model, where the answer is a plan that runs well; else little of it is worked out."""
+def _running_well(found: Answer, entry: Entry) -> tuple[Answer | None, int]:
+    """The same question about a model, where the answer is a plan that runs well, else little of it is worked out; and
+    how many plans it took."""
     # What the runtime of this one chose for itself, such as to load its vision part, says nothing about another.
     question = question_about(found.as_asked, entry.id)
     try:
         ways, search = search_for(question, from_entry(entry), found.today)
         if not search.reaches("good", lambda job: job.traits.bits >= GOOD_BITS and search.may_be_whole(job)):
-            return None
+            return None, len(tuple(search.seen))
         there = answered(decided_by(question, ways, search))
     except InputError:
-        return None
-    return there if _runs_well(there) else None
+        return None, 1
+    return there if _runs_well(there) else None, len(tuple(search.seen))
 
 
 def _may_be_named(found: Answer, entry: Entry, standing: Comparison) -> bool:
@@ -173,12 +193,34 @@ def _may_be_named(found: Answer, entry: Entry, standing: Comparison) -> bool:
     return here is None or here.typical * read * _OPTIMISM >= min(here.typical, _ENOUGH_TOKENS_PER_S)
 
 
-def _may_be_whole(found: Answer, entry: Entry) -> bool:
-    """Whether 4 bits of it and its cache in 8 have room, as far as can be told without planning."""
+@dataclass(frozen=True, slots=True)
+class _Demand:
+    """What a model asks of a machine, before anything is planned: parameters, those read for each token, and the bytes
+    of the cache at its smallest."""
+
+    parameters: int
+    active: int
+    cache_bytes: int
+
+    @property
+    def bytes(self) -> float:
+        """At 4 bits."""
+        return self.parameters * _BITS_TO_FIT / 8 + self.cache_bytes
+
+    def is_no_less_than(self, other: _Demand) -> bool:
+        """Whether what does not run the other well will hardly run this one."""
+        return (
+            self.parameters >= other.parameters
+            and self.active >= other.active
+            and self.cache_bytes >= other.cache_bytes
+        )
+
+
+def _demand_of(found: Answer, entry: Entry) -> _Demand:
     caches = sum(layer_caches(entry.model, found.runs.settings.without_placement))
-    whole = replace(found.runs.settings, cache_type_k=_SMALL_CACHE, cache_type_v=_SMALL_CACHE).without_placement
-    caches = min(caches, sum(layer_caches(entry.model, whole)))
-    return entry.parameters.counted * _BITS_TO_FIT / 8 + caches < _room(found)
+    small = replace(found.runs.settings, cache_type_k=_SMALL_CACHE, cache_type_v=_SMALL_CACHE).without_placement
+    caches = min(caches, sum(layer_caches(entry.model, small)))
+    return _Demand(entry.parameters.counted, entry.active_parameters, caches)
 
 
 def _runs_well(there: Answer) -> bool:

@@ -212,11 +212,11 @@ class Search:
 
         Of what does not fit that is the one which comes nearest.
         """
-        best = self.best(allow=lambda job: job.level == level and job.setup.runtime is like.runtime)
-        if best is None or best.plan.verdict != "does not fit":
-            return best
-        ways = (self.option_of(job) for job in self.jobs if job.level == level and job.setup.runtime is like.runtime)
-        return max((one for one in ways if one is not None), key=self.key_of)
+        jobs = [job for job in self.jobs if job.level == level and job.setup.runtime is like.runtime]
+        nearest = max(filter(None, map(self._compared, jobs)), key=self.key_of, default=None)
+        if nearest is None or nearest.plan.verdict == "does not fit":
+            return nearest
+        return self.best(allow=jobs.__contains__)
 
     def _compared(self, job: Job) -> Option | None:
         """The same as far as it takes to compare it."""

@@ -37,6 +37,7 @@ from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.published_sizes import STOCK, published_sizes_of
 from advisor.sources.resolve import ResolvedModel
 
+EXPERTS_AS_THEY_ARE = LevelId(GGUF, "MXFP4_MOE")  # of a model published so: bit for bit, and the rest in 8 bits
 _SMALL_MODEL = 1_500_000_000  # parameters; smaller models lose more to quantization and cost little to keep whole
 
 
@@ -244,7 +245,8 @@ def _levels(about: Subject, runtime: Runtime, request: PlanRequest) -> tuple[Lev
     whole = its.whole if about.model.parameters < _SMALL_MODEL else ()
     own = tuple(_published(about, runtime))
     usual = its.usual
-    loaded = (level for level in own if is_native(about.entry.entry, level) and _loads_here(runtime, level, request))
+    whole_own = (level for level in own if level == EXPERTS_AS_THEY_ARE or is_native(about.entry.entry, level))
+    loaded = (level for level in whole_own if _loads_here(runtime, level, request))
     if (small := min(loaded, key=_bits, default=None)) is not None:
         usual = tuple(level for level in usual if level in own or _is_smaller(about.model, level, small))
     return tuple(dict.fromkeys((*own, *whole, *usual)))
@@ -276,8 +278,15 @@ def _loads_here(runtime: Runtime, level_id: LevelId, request: PlanRequest) -> bo
 
 
 def _published(about: Subject, runtime: Runtime) -> Iterator[LevelId]:
-    """The levels that the publisher offers its model in, as far as the engine loads them anywhere."""
-    for file in () if about.entry.entry is None else about.entry.entry.own_files:
+    """The levels that the publisher offers its model in, as far as the engine loads them anywhere, and the one that
+    takes over experts which were published in 4 bits.
+    """
+    if (entry := about.entry.entry) is None:
+        return
+    own_gguf = any(file.format == GGUF for file in entry.own_files)
+    if runtime.engine is RuntimeId.LLAMA_CPP and entry.published_in_fp4 and not own_gguf:
+        yield EXPERTS_AS_THEY_ARE
+    for file in entry.own_files:
         level = LevelId(file.format, file.level)
         if file.kind != "qat" and _loads(runtime.engine, find_level(str(level))):
             yield level

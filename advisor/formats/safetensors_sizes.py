@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from advisor.formats.safetensors_dtypes import DTYPE_BITS
 from advisor.formats.safetensors_header_size import estimated_header_bytes
 from advisor.formats.safetensors_layouts import Stored, packed_tensors, refusal
-from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme
+from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS, SafetensorsLevel, Scheme, find_safetensors_level
 from advisor.foundation.message import Message, sentence
 from advisor.models.linear_layers import Kind, Weight, stored_globals, stored_layers
 from advisor.models.model import Model
@@ -208,6 +208,8 @@ def _tied_copy_bytes(model: Model, level: SafetensorsLevel, source: str) -> int:
     return model.width * model.vocabulary * DTYPE_BITS[dtype] // 8
 
 
-def size_safetensors_levels(model: Model) -> list[SizedSafetensors]:
-    """All levels that make sense for the model, in the order of the registry."""
-    return [size_safetensors_level(model, level) for level in SAFETENSORS_LEVELS.values() if level.offered_for(model)]
+def size_safetensors_levels(model: Model, own: Iterable[str] = ()) -> list[SizedSafetensors]:
+    """All levels that make sense for the model, in the order of the registry, and those of `own` that no tool makes."""
+    levels = [level for level in SAFETENSORS_LEVELS.values() if level.offered_for(model)]
+    levels += [find_safetensors_level(name) for name in own if name not in SAFETENSORS_LEVELS]
+    return [size_safetensors_level(model, level) for level in levels]

@@ -115,6 +115,16 @@ class Entry(BaseModel):
         return model
 
     @property
+    def own_checkpoints(self) -> tuple[str, ...]:
+        """The levels besides GGUF's that its publisher offers it in."""
+        return tuple(file.level for file in self.own_files if file.format != "GGUF")
+
+    @property
+    def published_in_fp4(self) -> bool:
+        """Whether its experts were published in blocks of 4 bits, as GGUF's MXFP4 has them."""
+        return any(file.kind == "native" and file.format == "mxfp4" for file in self.own_files)
+
+    @property
     def active_parameters(self) -> int:
         """Weights that one token uses; of its `model`, which takes longer to make than to look this up."""
         return self.model.active_parameters if (known := self._kept(_SIZES)) is None else known[1]

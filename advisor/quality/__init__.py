@@ -83,6 +83,7 @@ def facts_of(model: str) -> ModelFacts:
         active_parameters=entry.model.active_parameters if moe else None,
         variant=entry.variant,
         moe=moe,
+        fp4_experts=entry.published_in_fp4,
     )
 
 

@@ -6,7 +6,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from typing import Literal
@@ -47,7 +47,8 @@ _FRAGILE_ACTIVE_B, _FRAGILE_TOTAL_B = 5.0, 2.0
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What the estimate needs to know of a model. `active_parameters` is None or `parameters` for a dense one."""
+    """What the estimate needs to know of a model. `active_parameters` is None or `parameters` for a dense one; with
+    `fp4_experts` its experts were published in blocks of 4 bits."""
 
     id: str
     name: str
@@ -56,6 +57,7 @@ class ModelFacts:
     active_parameters: float | None = None
     variant: str = "instruct"
     moe: bool = False
+    fp4_experts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,7 @@ class Estimator:
 
     def estimate(self, model: ModelFacts, level: QualityLevel, task: str) -> Quality:
         """`task` is an id of `TASKS`."""
-        subject = _subject(model)
+        subject, level = _subject(model), _for(model, level)
         if model.variant == "embedding":
             return _unknown(fact("no_benchmark_of_embeddings"))
         if level.group == UNQUANTIZED:
@@ -226,6 +228,7 @@ class Estimator:
 
     def typical(self, model: ModelFacts, level: QualityLevel, task: str) -> float | None:
         """The typical value of what `estimate` says is kept, without its range and what it rests on."""
+        level = _for(model, level)
         if model.variant == "embedding" or level.group not in _GROUP_NUMBER or task not in _TASK_NUMBER:
             kept = self.estimate(model, level, task).kept
             return None if kept is None else kept.typical
@@ -323,6 +326,13 @@ class Estimator:
 
 _GROUP_NUMBER = {group: number for number, group in enumerate(GROUPS)}
 _TASK_NUMBER = {task: number for number, task in enumerate(SCORED_TASKS)}
+
+
+def _for(model: ModelFacts, level: QualityLevel) -> QualityLevel:
+    """The level as it is of this model: experts that were published in 4 bits are taken over bit for bit, and only the
+    rest is rounded, to 8."""
+    taken_over = model.fp4_experts and level.name == "MXFP4_MOE"
+    return replace(level, group="Q8_0", bits=8) if taken_over else level
 
 
 @lru_cache(4096)

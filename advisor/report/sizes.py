@@ -62,7 +62,8 @@ def _gguf_rows(found: ResolvedModel, model: Model, full: bool) -> Iterator[dict[
 
 
 def _safetensors_rows(found: ResolvedModel, model: Model, full: bool) -> Iterator[dict[str, Any]]:
-    for sized in size_safetensors_levels(model):
+    own = () if found.entry is None else found.entry.own_checkpoints
+    for sized in size_safetensors_levels(model, own):
         published = _range(checkpoint_range(found.entry, model, sized))
         yield _row(sized, sized.format, False, safetensors_document([sized])[0] if full else {}, published)
 

@@ -8,6 +8,7 @@ from advisor.formats.safetensors_levels import Scheme
 from advisor.formats.safetensors_sizes import SizedSafetensors, size_safetensors_levels
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.units import GB
+from advisor.models.catalogue import Entry
 from advisor.models.model import Model
 from advisor.ui.parts.html_table import html_table
 from advisor.words import say
@@ -31,13 +32,18 @@ _KEPT = {
     Scheme.LLM_INT8: "Embeddings, output head, norms.",
     Scheme.MLX: "Norms; routers at 8 bits.",
 }
+_KEPT_OF_PUBLISHERS = {
+    "FP8-fbgemm": "Embeddings, output head, norms, attention, the first and the last block.",
+    "INT4-native": "Everything but the experts.",
+    "MXFP4-experts": "Everything but the experts.",
+}
 _HEADS = ("Level", "Format", "Size (GB)", "Bits per weight", "Stays 16-bit", "Layout written by", "Note")
 _USUALLY_KEPT = "Embeddings, output head, norms, routers."
 
 
-def draw(model: Model) -> None:
-    """Draw the table of all levels."""
-    sizes = _sizes(model)
+def draw(model: Model, entry: Entry | None) -> None:
+    """Draw the table of all levels, the publisher's own among them."""
+    sizes = _sizes(model, () if entry is None else entry.own_checkpoints)
     if not sizes:
         return
     st.header("Other formats", anchor=False)
@@ -50,13 +56,13 @@ def draw(model: Model) -> None:
 
 
 @kept_beside
-def _sizes(model: Model) -> tuple[SizedSafetensors, ...]:
+def _sizes(model: Model, own: tuple[str, ...]) -> tuple[SizedSafetensors, ...]:
     """The same model is asked about again and again, and its sizes do not depend on anything else on the page."""
-    return tuple(size_safetensors_levels(model))
+    return tuple(size_safetensors_levels(model, own))
 
 
 def _row(sized: SizedSafetensors) -> tuple[str, ...]:
-    kept = _KEPT.get(sized.level.scheme, _USUALLY_KEPT)
+    kept = _KEPT_OF_PUBLISHERS.get(sized.level.name) or _KEPT.get(sized.level.scheme, _USUALLY_KEPT)
     return (
         sized.level.name,
         _FAMILIES.get(sized.format, sized.format),

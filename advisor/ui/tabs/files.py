@@ -11,7 +11,7 @@ def draw(answer: Answer) -> None:
     """Draw the tab."""
     known_files.draw(answer)
     published.draw(answer.entry, answer.model, answer.question.model.imatrix)
-    other_formats.draw(answer.model)
+    other_formats.draw(answer.model, answer.entry.entry)
     if answer.shown.plan.verdict != "does not fit":
         title = f"Every command for {answer.shown.level}, and how to make the file"
         fold(title, "fold_commands", run_view.draw, answer, answer.shown)
