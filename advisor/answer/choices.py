@@ -10,9 +10,17 @@ from advisor.answer.answer import Answer
 from advisor.answer.job import Job
 from advisor.answer.option import Option
 from advisor.answer.other_models import OtherModel, other_model
-from advisor.answer.policy import ALL_KEPT, ENOUGH_TOKENS_PER_S, FEW_AT_MOST, GOOD_BITS, NOTICEABLE, VISIBLE_POINTS, WEIGHTS
+from advisor.answer.policy import (
+    ALL_KEPT,
+    ENOUGH_TOKENS_PER_S,
+    FEW_AT_MOST,
+    GOOD_BITS,
+    NOTICEABLE,
+    VISIBLE_POINTS,
+    WEIGHTS,
+)
 from advisor.answer.status import STATUSES, Status
-from advisor.answer.utility import SERVERS
+from advisor.answer.utility import is_offered
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.message import NOTHING, Message, fact
 from advisor.quality.own_files import is_native
@@ -113,15 +121,11 @@ def _not_worse_than(status: Status) -> Callable[[Option], bool]:
 
 
 def _best(found: Answer, goal: Literal["quality", "speed", "balanced"], allow: Callable[[Job], bool]) -> Option | None:
-    option = found.search.best(WEIGHTS[goal], lambda job: _is_run_for_so_many(found, job) and allow(job))
+    here, users = found.decided.setup.runtime.engine, found.question.workload.users
+    option = found.search.best(
+        WEIGHTS[goal], lambda job: is_offered(job.setup.runtime.engine, here, users) and allow(job)
+    )
     return option if option is not None and _not_worse_than(found.status)(option) else None
-
-
-def _is_run_for_so_many(found: Answer, job: Job) -> bool:
-    """Whether anybody would run the job's engine for so many users where the decision is for one made for them."""
-    made_for_many = found.decided.setup.runtime.engine in SERVERS
-    few = found.question.workload.users <= FEW_AT_MOST
-    return few or not made_for_many or job.setup.runtime.engine in SERVERS
 
 
 def _better_quality(found: Answer) -> Choice | None:

@@ -14,6 +14,7 @@ from itertools import islice
 from advisor.answer.answer import Answer, answered
 from advisor.answer.decide import decided_by, search_for
 from advisor.answer.policy import GOOD_BITS, GOOD_TOKENS_PER_S, NOTICEABLE
+from advisor.answer.utility import is_offered
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
 from advisor.models.catalogue import Entry, catalogue
@@ -182,7 +183,7 @@ def _running_well(found: Answer, entry: Entry) -> tuple[Answer | None, int]:
         there = answered(decided_by(question, ways, search))
     except InputError:
         return None, 1
-    return there if _runs_well(there) else None, len(tuple(search.seen))
+    return there if _runs_well(there, found) else None, len(tuple(search.seen))
 
 
 def _may_be_named(found: Answer, entry: Entry, standing: Comparison) -> bool:
@@ -223,9 +224,15 @@ def _demand_of(found: Answer, entry: Entry) -> _Demand:
     return _Demand(entry.parameters.counted, entry.active_parameters, caches)
 
 
-def _runs_well(there: Answer) -> bool:
-    """Whole on the devices, in 4 bits or more, and good."""
-    return there.status == "good" and there.shown.is_whole and there.decided.traits.bits >= GOOD_BITS
+def _runs_well(there: Answer, found: Answer) -> bool:
+    """Whole on the devices, in 4 bits or more, good, and in an engine that people run for so many."""
+    engine, beside = (one.decided.setup.runtime.engine for one in (there, found))
+    return (
+        there.status == "good"
+        and there.shown.is_whole
+        and there.decided.traits.bits >= GOOD_BITS
+        and (found.chosen is None or is_offered(engine, beside, found.question.workload.users))
+    )
 
 
 def _leads_limited(found: Answer, standing: Comparison) -> bool:

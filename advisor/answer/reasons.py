@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.answer.job import Job
 from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
 from advisor.answer.policy import READING_TOKENS_PER_S, VISIBLE_POINTS
@@ -191,10 +190,9 @@ def _why_this_level(found: Answer, chosen: Candidate) -> Message:
 def _against(above: Option, decided: Option) -> Message:
     """What speaks against a plan that keeps more and runs as well, beside the decided one: what weighs most."""
     there, here = above.candidate, decided.candidate
-    slow, fast = there.tokens_per_s, here.tokens_per_s
-    if slow is not None and fast is not None and slow.typical < fast.typical:
-        if differ(slow.typical, fast.typical, ROUGH):
-            return fact("against_slower", speed=slow.typical, instead=fast.typical)
+    slow, fast = (None if one.tokens_per_s is None else one.tokens_per_s.typical for one in (there, here))
+    if slow is not None and fast is not None and slow < fast and differ(slow, fast, ROUGH):
+        return fact("against_slower", speed=slow, instead=fast)
     if here.is_whole and not there.is_whole:
         return fact("against_on_host")
     if above.figures.served < decided.figures.served:
@@ -225,7 +223,7 @@ def next_better(found: Answer) -> Option | None:
 
 def _memory(found: Answer, chosen: Candidate) -> Message:
     plan, free, machine = chosen.plan, chosen.plan.free_bytes, found.hardware.name_of_used
-    if free is None:
+    if free is None or (plan.served_share is not None and plan.served_share < 1):  # then the cache takes all
         left = fact("on_machine", machine=machine)
     elif len(plan.devices) > 1:
         left = fact("leaves_on_each_device", free=free, machine=machine)

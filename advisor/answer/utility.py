@@ -12,6 +12,7 @@ from advisor.answer.policy import (
     ALL_ON_HOST,
     CODEBOOK_ELSEWHERE,
     DOUBLINGS_FOR_MANY,
+    FEW_AT_MOST,
     GOOD_PERCENT,
     IDLE_CARDS,
     LINEAR_FROM,
@@ -102,6 +103,11 @@ def usual_engine_points(engine: RuntimeId, users: int) -> float:
     if engine in SERVERS:
         return USUAL_FOR_MANY * _share_of_many(users)
     return USUAL_FOR_FEW
+
+
+def is_offered(engine: RuntimeId, beside: RuntimeId, users: int) -> bool:
+    """Whether anybody would run an engine for so many users where the decision is for another."""
+    return users <= FEW_AT_MOST or beside not in SERVERS or engine in SERVERS
 
 
 def _share_of_many(users: int) -> float:

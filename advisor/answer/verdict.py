@@ -120,6 +120,9 @@ def _served(plan: Plan) -> Message | None:
 
 
 def _free(plan: Plan) -> Message | None:
+    """The share of the fullest place that is free, where the cache does not take whatever there is."""
+    if plan.served_share is not None and plan.served_share < 1:
+        return fact("decision_fills")
     holders = plan.devices or (plan.host,)
     shares = [
         (holder.free_bytes or 0) / holder.capacity_bytes for holder in holders if holder.capacity_bytes is not None

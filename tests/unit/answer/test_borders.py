@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +21,18 @@ from advisor.answer.machines_for_model import (
     _machine_for,
     on_any_machine,
 )
+from advisor.answer.option import Option
 from advisor.answer.reasons import reasons
+from advisor.answer.utility import SERVERS
+from advisor.foundation.errors import InputError
+from advisor.foundation.message import Message
 from advisor.machines.catalogue import machines
 from advisor.models.catalogue import catalogue
 from advisor.question.question import Question
 from advisor.sources.resolved import from_entry
 from advisor.ui.tabs.quality import pareto_table
+from tests.support.decisions import drawn
+from tests.support.seeds import seed
 
 TODAY = date(2026, 11, 30)
 SMALL = "model=llama-3.1-8b-instruct&machine=custom&runtime=llama.cpp&context=8192"
@@ -43,6 +52,79 @@ def test_what_the_next_level_lacks_is_true_when_it_is_asked_for(memory_gib: floa
     with_margin, without = asked(f"{query}&level={above}"), asked(f"{query}&level={above}&margin_percent=0")
     assert not with_margin.shown.plan.fits
     assert without.shown.plan.fits is (kind == "best_with_margin")
+
+
+def _reasons_of(seed: str, count: int) -> Iterator[tuple[Answer, Message]]:
+    """What is run as drawn, and why at this level."""
+    for number in range(count):
+        with suppress(InputError):
+            found = answer(Question.from_values(drawn(seed, number)), today=TODAY)
+            if found.chosen is not None:
+                yield found, reasons(found)[0]
+
+
+def test_what_is_said_of_the_next_level_is_what_is_answered_when_it_is_asked_for() -> None:
+    """Whatever its cache, its cards and its place on the host may be."""
+    kinds: Counter[str] = Counter()
+    for found, said in _reasons_of(f"next level {seed()}", 60):
+        figures: dict[str, Any] = dict(said.figures)
+        if (level := figures.get("above")) is None:
+            continue
+        runtime = str(found.decided.setup.runtime.id)
+        again = answer(found.as_asked.with_values(level=level, runtime=runtime), today=TODAY)
+        kinds[said.kind] += 1
+        match said.kind:
+            case "best_that_fits" | "best_with_margin":
+                assert again.shown.plan.verdict == ("tight" if said.kind == "best_with_margin" else "does not fit")
+                assert again.shown.plan.missing_bytes == figures["missing"]
+            case "best_that_fits_beside_host":
+                assert again.shown.plan.verdict == "does not fit"
+            case "best_as_asked_because":
+                assert again.decided.unmet
+            case _:
+                assert again.shown.plan.fits
+                _check_trade(found.decided, again.decided, figures)
+    assert len(kinds) >= 3, kinds
+
+
+def _check_trade(decided: Option, above: Option, figures: Mapping[str, Any]) -> None:
+    gained = max(0.0, above.kept.task - decided.kept.task)
+    assert gained == pytest.approx(figures.get("points", 0.0), abs=0.005)
+    against = figures["against"]
+    said = dict(against.figures)
+    match against.kind:
+        case "against_slower":
+            there, here = above.candidate.tokens_per_s, decided.candidate.tokens_per_s
+            assert there is not None
+            assert here is not None
+            assert (there.typical, here.typical) == (said["speed"], said["instead"])
+            assert there.typical < here.typical
+        case "against_on_host":
+            assert decided.candidate.is_whole
+            assert not above.candidate.is_whole
+        case "against_served":
+            assert 100 * above.figures.served == said["share"] < 100 * decided.figures.served
+        case "against_small_cache":
+            assert said["kind"] in above.setup.runtime.cache_types(above.plan.request)
+        case "against_larger":
+            assert said["more"] > 0
+
+
+def test_the_small_cache_makes_room_where_the_whole_one_has_none() -> None:
+    seen = set()
+    for found, _ in _reasons_of("small cache", 150):
+        told = next((one for one in reasons(found) if one.kind.startswith("small_cache")), None)
+        if told is None or found.decided.setup.whole_cache:
+            continue
+        keys = ("kv_fp8",) if found.decided.setup.runtime.engine in SERVERS else ("kv_type_k", "kv_type_v")
+        whole = dict.fromkeys(keys, False if keys == ("kv_fp8",) else "f16")
+        level = found.decided.plan.level
+        again = answer(
+            found.as_asked.with_values(level=level, runtime=str(found.decided.setup.runtime.id), **whole), today=TODAY
+        )
+        assert again.shown.plan.fits is (told.kind == "small_cache_instead"), (found.as_asked, told)
+        seen.add(told.kind)
+    assert seen == {"small_cache_makes_room", "small_cache_instead"}
 
 
 @pytest.mark.parametrize("memory_gib", [6.6, 7.4])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from advisor.answer.answer import answer
+from advisor.answer.choices import choices
 from advisor.answer.flips import flips
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question
 from advisor.sizing.runtime_id import RuntimeId
 
+LLAMA = "model=llama-3.1-8b-instruct&machine=rtx-4090&context=2048"
 ASKED = "model=qwen3-8b&machine=h100-sxm5-80gb&context=2048&users=512"
 
 
@@ -34,3 +36,16 @@ def test_what_a_runtime_chose_for_itself_is_asked_of_no_other_question() -> None
     changes = flips(found)
     assert changes
     assert not any("vision" in one.question.given for one in changes)
+
+
+def test_nobody_is_offered_an_engine_for_few_beside_one_for_many() -> None:
+    """With 16 users llama.cpp is a choice beside vLLM, with 64 it is none: its totals there are a guess."""
+    few, many = (
+        {
+            choice.option.setup.runtime.engine
+            for choice in choices(answer(Question.from_query(f"{LLAMA}&users={users}")))
+        }
+        for users in (8, 64)
+    )
+    assert RuntimeId.LLAMA_CPP in few
+    assert RuntimeId.LLAMA_CPP not in many

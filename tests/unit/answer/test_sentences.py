@@ -195,7 +195,7 @@ def test_every_key_has_a_label_and_every_input_bears_it() -> None:
 
 
 def test_the_originals_own_weights_are_called_so_and_not_measured() -> None:
-    found = answer(Question.from_query("model=gpt-oss-20b&machine=rtx-4060-ti-8gb&host_memory_gib=32&context=32768"))
+    found = answer(Question.from_query("model=gpt-oss-20b&machine=rtx-4060-ti-8gb&host_memory_gib=32&context=131072"))
     said = " ".join(say_all(reasons(found)))
     assert "KV cache in q8_0" in said  # which is all that it loses
     assert found.shown.quality.of_original

@@ -265,3 +265,17 @@ def test_encoders_are_not_offered_what_no_writer_makes() -> None:
     offered = {sized.level.scheme for sized in size_safetensors_levels(find_model("bge-m3").model)}
     assert not offered & {Scheme.GPTQ, Scheme.AWQ, Scheme.MLX, Scheme.NATIVE_MXFP4}
     assert Scheme.PLAIN in offered
+
+
+@pytest.mark.parametrize(
+    ("model_id", "level"),
+    [("kimi-k2.5", "INT4-native"), ("kimi-k3", "MXFP4-experts"), ("llama-3.1-405b-instruct", "FP8-fbgemm")],
+)
+def test_a_level_that_only_its_publisher_makes_is_sized_for_its_models_alone(model_id: str, level: str) -> None:
+    entry = find_model(model_id)
+    assert level in entry.own_checkpoints
+    names = [sized.level.name for sized in size_safetensors_levels(entry.model, entry.own_checkpoints)]
+    assert names.count(level) == 1
+    other = find_model("llama-3.1-8b-instruct")
+    others = {sized.level.name for sized in size_safetensors_levels(other.model, other.own_checkpoints)}
+    assert level not in others
