@@ -13,7 +13,6 @@ from advisor.answer.other_models import OtherModel, other_model
 from advisor.answer.policy import (
     ALL_KEPT,
     ENOUGH_TOKENS_PER_S,
-    FEW_AT_MOST,
     GOOD_BITS,
     NOTICEABLE,
     VISIBLE_POINTS,
