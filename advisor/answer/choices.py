@@ -14,6 +14,7 @@ from advisor.answer.policy import (
     ALL_KEPT,
     ENOUGH_TOKENS_PER_S,
     GOOD_BITS,
+    NEARLY_ALL_KEPT,
     NOTICEABLE,
     VISIBLE_POINTS,
     WEIGHTS,
@@ -269,7 +270,9 @@ def keeping(option: Option) -> Message:
     kept = option.candidate.kept
     if kept is None:
         return NOTHING
-    return fact("keeping_all") if kept.typical >= ALL_KEPT else fact("keeping", kept=kept.typical)
+    if kept.typical >= ALL_KEPT:
+        return fact("keeping_all")
+    return fact("keeping_nearly_all") if kept.typical >= NEARLY_ALL_KEPT else fact("keeping", kept=kept.typical)
 
 
 def at_speed(option: Option) -> Message:

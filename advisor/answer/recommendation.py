@@ -7,7 +7,7 @@ from typing import Literal
 
 from advisor.answer.answer import Answer
 from advisor.answer.assess import priced_as
-from advisor.answer.policy import ALL_KEPT
+from advisor.answer.policy import ALL_KEPT, NEARLY_ALL_KEPT
 from advisor.answer.status import Status
 from advisor.answer.verdict import leading, verdict
 from advisor.costs.costs import by_the_token
@@ -284,7 +284,11 @@ def _keeping(about: Answer) -> Message:
     kept = about.shown.kept
     if kept is None:
         return NOTHING
-    return fact("advise_keeps_all") if kept.typical >= ALL_KEPT else fact("advise_keeps", kept=kept.typical)
+    if kept.typical >= ALL_KEPT:
+        return fact("advise_keeps_all")
+    if kept.typical >= NEARLY_ALL_KEPT:
+        return fact("advise_keeps_nearly_all")
+    return fact("advise_keeps", kept=kept.typical)
 
 
 def _others(found: Answer, ways: _Ways, option: Option) -> tuple[Message, ...]:

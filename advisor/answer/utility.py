@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from advisor.answer.policy import (
     ALL_ON_HOST,
     CODEBOOK_ELSEWHERE,
+    COMPUTED_AS_STORED,
     DOUBLINGS_FOR_MANY,
     FEW_AT_MOST,
     GOOD_PERCENT,
@@ -23,7 +24,6 @@ from advisor.answer.policy import (
     SHORT_OF_WISH,
     THREE_BITS,
     UNDER_THE_FLOOR,
-    UNPACKED_FOR_MANY,
     USUAL_FOR_FEW,
     USUAL_FOR_MANY,
     VISIBLE_POINTS,
@@ -90,7 +90,7 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
         points -= CODEBOOK_ELSEWHERE
     points -= UNDER_THE_FLOOR * (kept.overall < GOOD_PERCENT)
     points -= RARE_LEVEL * (not traits.common) + THREE_BITS * (traits.bits < 4) + IDLE_CARDS * traits.idle_cards
-    points -= UNPACKED_FOR_MANY * traits.unpacked * _share_of_many(users)
+    points += COMPUTED_AS_STORED * (users >= MANY_USERS and traits.engine in SERVERS and not traits.unpacked)
     points -= OTHERS_WAIT * (1 - figures.served)
     points += weights.users * math.log2(max(figures.users_that_fit, 1.0))
     if figures.cost is not None:
@@ -101,18 +101,13 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
 def usual_engine_points(engine: RuntimeId, users: int) -> float:
     """llama.cpp and MLX are what people run for themselves, vLLM and SGLang what they run for many."""
     if engine in SERVERS:
-        return USUAL_FOR_MANY * _share_of_many(users)
+        return USUAL_FOR_MANY * min(1.0, (users - 1) / (VLLM_FROM_USERS - 1))
     return USUAL_FOR_FEW
 
 
 def is_offered(engine: RuntimeId, beside: RuntimeId, users: int) -> bool:
     """Whether anybody would run an engine for so many users where the decision is for another."""
     return users <= FEW_AT_MOST or beside not in SERVERS or engine in SERVERS
-
-
-def _share_of_many(users: int) -> float:
-    """How far so many users are those of a server: 0 of one, 1 from `VLLM_FROM_USERS` on."""
-    return min(1.0, (users - 1) / (VLLM_FROM_USERS - 1))
 
 
 def speed_points(speed: float, weights: Weights, users: int, wish: float | None) -> float:

@@ -8,7 +8,7 @@ from advisor.answer.choices import standing_words
 from advisor.answer.option import host_share_of
 from advisor.answer.other_models import OtherModel, other_model
 from advisor.answer.plans import refuses_input
-from advisor.answer.policy import ALL_KEPT
+from advisor.answer.policy import ALL_KEPT, NEARLY_ALL_KEPT
 from advisor.answer.reasons import fits_as_made, in_the_way, on_each_device, small_cache
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.message import NOTHING, Message, Span, fact
@@ -63,6 +63,8 @@ def _run(found: Answer) -> Message:
 def _keeping(kept: float) -> Message:
     if kept >= ALL_KEPT:
         return fact("decision_keeps_all")
+    if kept >= NEARLY_ALL_KEPT:
+        return fact("decision_keeps_nearly_all")
     return fact("decision_keeps", kept=kept)
 
 
