@@ -41,14 +41,14 @@ from advisor.answer.policy import (
     WEIGHTS,
     Weights,
 )
-from advisor.answer.setups import Setup, Subject
+from advisor.answer.setups import Setup, Subject, is_as_published
 from advisor.answer.status import Status
 from advisor.answer.traits import traits_of
 from advisor.answer.utility import Kept, utility
 from advisor.formats.level_id import LevelId
 from advisor.foundation.errors import InputError
 from advisor.foundation.turns import still_wanted
-from advisor.quality.own_files import is_native, native_file
+from advisor.quality.own_files import native_file
 from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.local_measurements import LocalMeasurement
 
@@ -283,7 +283,7 @@ class Search:
             return
         for place, level in enumerate(setup.levels):
             kept = self._kept_before(setup, level, place)
-            traits = traits_of(setup, level, is_native(self.about.entry.entry, level))
+            traits = traits_of(setup, level, is_as_published(self.about.entry.entry, level))
             after = len(setup.levels) - 1 - place if setup.runtime.ladder.smallest_last else 0
             yield Job(setup, level, kept, traits, after, self._whole(setup, level))
 

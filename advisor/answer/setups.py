@@ -20,6 +20,7 @@ from advisor.formats.levels import find_level
 from advisor.formats.safetensors_levels import SafetensorsLevel
 from advisor.foundation.errors import InputError
 from advisor.foundation.message import Message
+from advisor.models.catalogue import Entry
 from advisor.models.model import Model
 from advisor.quality import ModelFacts
 from advisor.quality.kv_cache_loss import damages
@@ -37,7 +38,7 @@ from advisor.sizing.runtime_id import RuntimeId
 from advisor.sources.published_sizes import STOCK, published_sizes_of
 from advisor.sources.resolve import ResolvedModel
 
-EXPERTS_AS_THEY_ARE = LevelId(GGUF, "MXFP4_MOE")  # of a model published so: bit for bit, and the rest in 8 bits
+_EXPERTS_AS_THEY_ARE = LevelId(GGUF, "MXFP4_MOE")  # of a model published so: bit for bit, and the rest in 8 bits
 _SMALL_MODEL = 1_500_000_000  # parameters; smaller models lose more to quantization and cost little to keep whole
 
 
@@ -245,11 +246,17 @@ def _levels(about: Subject, runtime: Runtime, request: PlanRequest) -> tuple[Lev
     whole = its.whole if about.model.parameters < _SMALL_MODEL else ()
     own = tuple(_published(about, runtime))
     usual = its.usual
-    whole_own = (level for level in own if level == EXPERTS_AS_THEY_ARE or is_native(about.entry.entry, level))
-    loaded = (level for level in whole_own if _loads_here(runtime, level, request))
+    as_published = (level for level in own if is_as_published(about.entry.entry, level))
+    loaded = (level for level in as_published if _loads_here(runtime, level, request))
     if (small := min(loaded, key=_bits, default=None)) is not None:
         usual = tuple(level for level in usual if level in own or _is_smaller(about.model, level, small))
     return tuple(dict.fromkeys((*own, *whole, *usual)))
+
+
+def is_as_published(entry: Entry | None, level: LevelId) -> bool:
+    """Whether a file of this level has the original's own weights, or those of its experts."""
+    experts = level == _EXPERTS_AS_THEY_ARE and entry is not None and entry.published_in_fp4
+    return experts or is_native(entry, level)
 
 
 def _is_smaller(model: Model, level: LevelId, published: LevelId) -> bool:
@@ -285,7 +292,7 @@ def _published(about: Subject, runtime: Runtime) -> Iterator[LevelId]:
         return
     own_gguf = any(file.format == GGUF for file in entry.own_files)
     if runtime.engine is RuntimeId.LLAMA_CPP and entry.published_in_fp4 and not own_gguf:
-        yield EXPERTS_AS_THEY_ARE
+        yield _EXPERTS_AS_THEY_ARE
     for file in entry.own_files:
         level = LevelId(file.format, file.level)
         if file.kind != "qat" and _loads(runtime.engine, find_level(str(level))):

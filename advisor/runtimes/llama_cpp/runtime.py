@@ -164,7 +164,7 @@ _LADDER = Ladder(
     ),
     whole=_levels("F16"),
     reads=_levels("F16", "Q8_0"),
-    common=frozenset(_levels("MXFP4", "MXFP4_MOE", "F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M")),
+    common=frozenset(_levels("MXFP4", "F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M")),
 )
 
 LLAMA_CPP = LlamaCpp(
