@@ -21,7 +21,7 @@ class Packing:
     """A way of packing weights. `bits` of one weight, None where that is not understood.
 
     `group` is the number of inputs that share a scale (0: all, or not known), `level` the level of ours that loses as
-    much and is computed alike; None where there is none.
+    much and is computed alike; None where there is none. `stored` is how it lies in a file where that is otherwise.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Packing:
     bits: float | None
     group: int = 0
     level: SafetensorsLevel | None = None
+    stored: SafetensorsLevel | None = None
 
 
 @dataclass(frozen=True)
