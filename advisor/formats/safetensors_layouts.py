@@ -1,8 +1,7 @@
 """The tensors that stand for one packed matrix, scheme by scheme.
 
-Layouts were measured on files that the libraries wrote (`tests/truth/made_checkpoints.json.gz`); AutoAWQ's was read from
-its source and agrees with published files. Shapes are (outputs, inputs) of
-the Linear layer.
+Layouts were measured on files that the libraries wrote (`tests/truth/made_checkpoints.jsonl.gz`); AutoAWQ's, by files
+that AutoRound wrote in its form. Shapes are (outputs, inputs) of the Linear layer.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ class DeclaredModules:
     """`listed` modules are packed so, with what is inside; others as the first of `targets` that means them says, or
     else as `usual`, None: not at all. Left in 16 bit are `names_skipped`, with what is inside where `inside`, and what
     the patterns `skipped` mean. `every_linear` says that gates and the output head are packed too unless they are
-    left out by name; others pack what their writers pack. Where `experts_whole`, they pack neither routed experts nor gates;
-    where `vision_too`, they pack the Linear layers of a vision part as well.
+    left out by name; others pack what their writers pack. Where `experts_whole`, they pack neither routed experts nor
+    gates; where `vision_too`, they pack the Linear layers of a vision part as well.
     """
 
     how: Declared

@@ -75,9 +75,9 @@ class Unpacked:
 
 
 _SCALES = re.compile(
-    r"(\.weight_scale(_inv|_2)?|\.(input|k|v|q|prob|output)_scale|\.scales|\.qzeros|\.g_idx|\.weight_(zero_point|g_idx|shape|global_scale)"
+    r"(\.weight_scale(_inv|_2)?|\.(input|k|v|q|prob|output|pre_quant)_scale|\.scales|\.qzeros|\.g_idx|\.weight_(zero_point|g_idx|shape|global_scale)"
     r"|\.input_(zero_point|global_scale)|\.(absmax|quant_map|nested_absmax|nested_quant_map|SCB|weight_format)|\.quant_state\..*"
-    r"|_proj_scales|\.e_scale|_weight_scale(_inv)?|_weight_zero_point)$"
+    r"|_proj_scales|\.e_scale|_(weight|input)_scale(_inv)?|_weight_zero_point)$"
 )
 
 
