@@ -44,8 +44,8 @@ class SafetensorsLevel:
     have in the file. `zero_points` and `activation_scale` say that the file holds those as well. `rest` is how Linear
     layers that are no experts are packed where that is otherwise. What begins with one of `kept` is packed as
     `kept_as` says but for what that keeps in turn, None: it stays in 16 bit, as do the first and the last block where
-    `ends_kept`. `scale_dtype` is the type of scales where a writer keeps them in another than most do. Where `in_order`,
-    no index of inputs is stored.
+    `ends_kept`. `scale_dtype` is the type of scales where a writer keeps them in another than most do; `in_order` says
+    that no index of inputs is stored.
     """
 
     name: str

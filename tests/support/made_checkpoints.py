@@ -18,7 +18,8 @@ from advisor.sources.declared_size import declared_size
 from advisor.sources.quantization_config import section_of
 from tests.support.model_files import safetensors_file
 
-FILE = Path(__file__).resolve().parents[1] / "truth" / "made_checkpoints.jsonl.gz"
+TRUTH = Path(__file__).resolve().parents[1] / "truth"
+FILE, MIRRORED_FILE = TRUTH / "made_checkpoints.jsonl.gz", TRUTH / "mirrored_checkpoints.json"
 _TYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 
 
@@ -68,3 +69,17 @@ def made_checkpoints() -> tuple[Made, ...]:
 def _made(row: dict[str, Any]) -> Made:
     tensors = tuple((name, dtype, tuple(shape)) for name, dtype, shape in row["tensors"])
     return Made(row["name"], row["by"], row["bytes"], row["config"], row["files"], tensors)
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """A published repository of which others keep a copy: bytes of its weight files, headers among them."""
+
+    repository: str
+    files_bytes: int
+    config: dict[str, Any]
+    source: str
+
+
+def mirrored_checkpoints() -> tuple[Mirrored, ...]:
+    return tuple(Mirrored(**row) for row in json.loads(MIRRORED_FILE.read_text("utf-8")))
