@@ -4,7 +4,7 @@
     python -m tests.benchmarks.made_checkpoints tool/bin/python llmcompressor
 
 has a tool make anew what `tests/truth/made_checkpoints.jsonl.gz` holds of it; on a CPU, a minute or two for each tool.
-`python -m tests.benchmarks.made_checkpoints` alone says how far what a config tells is from the files, by tool and scheme.
+Without arguments it says how far what a config tells is from the files, by tool and scheme.
 """
 
 from __future__ import annotations
