@@ -1,8 +1,7 @@
 """The tensors that stand for one packed matrix, scheme by scheme.
 
-Layouts of compressed-tensors, GPTQModel (4 bits) and bitsandbytes were measured on files those libraries wrote;
-AutoAWQ's and mlx-lm's were read from their source and agree with published files. Shapes are (outputs, inputs) of
-the Linear layer.
+Layouts were measured on files that the libraries wrote (`tests/truth/made_checkpoints.jsonl.gz`); AutoAWQ's, by files
+that AutoRound wrote in its form. Shapes are (outputs, inputs) of the Linear layer.
 """
 
 from __future__ import annotations
@@ -37,10 +36,13 @@ Layout = Callable[[int, int, SafetensorsLevel, str], tuple[Stored, ...]]
 
 
 def _gptq(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
-    """Zero points and the index are written even when symmetric and in order; scales are always F16."""
+    """Zero points and the index are written even when symmetric and in order; scales are always F16.
+
+    AutoRound's own form has no index.
+    """
     groups = -(-columns // (level.group or columns))
     return (
-        Stored("g_idx", "I32", (columns,)),
+        *(() if level.in_order else (Stored("g_idx", "I32", (columns,)),)),
         Stored("scales", "F16", (groups, rows)),
         Stored("qweight", "I32", (columns // 32 * level.bits, rows)),
         Stored("qzeros", "I32", (groups, rows // 32 * level.bits)),
@@ -70,20 +72,22 @@ def _packed(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tu
 
 
 def _channel(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
-    return Stored("weight", level.dtype, (rows, columns)), Stored("weight_scale", source, (rows, 1))
+    scale = level.scale_dtype or source
+    tensors = (Stored("weight", level.dtype, (rows, columns)), Stored("weight_scale", scale, (rows, 1)))
+    return (*tensors, Stored("weight_zero_point", level.dtype, (rows, 1))) if level.zero_points else tensors
 
 
 def _tensor(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
     return (
         Stored("weight", level.dtype, (rows, columns)),
-        Stored("weight_scale", source, (1,)),
-        Stored("input_scale", source, (1,)),
+        Stored("weight_scale", level.scale_dtype or source, (1,)),
+        Stored("input_scale", level.scale_dtype or source, (1,)),
     )
 
 
 def _block(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
     scales = (-(-rows // level.group), -(-columns // level.group))
-    return Stored("weight", level.dtype, (rows, columns)), Stored("weight_scale", source, scales)
+    return Stored("weight", level.dtype, (rows, columns)), Stored("weight_scale", level.scale_dtype or source, scales)
 
 
 def _nvfp4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
@@ -116,17 +120,27 @@ def _native_mxfp4(rows: int, columns: int, level: SafetensorsLevel, source: str)
 
 
 def _native_fp4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
-    """DeepSeek V4: two packed values a byte and one exponent for 32 inputs."""
+    """DeepSeek V4: two packed values a byte and one exponent for 32 inputs. ModelOpt's integers lie alike."""
     return (
         Stored("weight", "U8", (rows, columns // 2)),
-        Stored("scale", "U8", (rows, columns // level.group)),
+        Stored("scale", level.scale_dtype or "U8", (rows, columns // level.group)),
     )
 
 
 def _nf4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
-    """One 8-bit scale for 64 values, their scales again in blocks of 256, and a JSON text with the rest."""
+    """One 8-bit scale for 64 values, their scales again in blocks of 256, and a JSON text with the rest.
+
+    Where scales have a type of their own, they are not packed again.
+    """
     values = rows * columns
     blocks = -(-values // level.group)
+    if level.scale_dtype:
+        return (
+            Stored("weight", "U8", (-(-values // 2), 1)),
+            Stored("weight.absmax", level.scale_dtype, (blocks,)),
+            Stored("weight.quant_map", "F32", (16,)),
+            Stored("weight.quant_state.bitsandbytes__nf4", "U8", (len(_nf4_state(rows, columns, source)) + 1,)),
+        )
     return (
         Stored("weight", "U8", (-(-values // 2), 1)),
         Stored("weight.absmax", "U8", (blocks,)),
@@ -139,12 +153,14 @@ def _nf4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple
 
 def _nf4_state_length(rows: int, columns: int, source: str) -> int:
     """Bytes of the JSON text beside a 4-bit matrix. Its offset has 17 to 22 characters; 19 are assumed."""
+    nested = ', "nested_blocksize": 256, "nested_dtype": "float32", "nested_offset": }'
+    return len(_nf4_state(rows, columns, source)) + len(nested) + 19
+
+
+def _nf4_state(rows: int, columns: int, source: str) -> str:
+    """That text without the end that says how scales are packed."""
     dtype = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}[source]
-    text = (
-        f'{{"quant_type": "nf4", "blocksize": 64, "dtype": "{dtype}", "shape": [{rows}, {columns}], '
-        '"nested_blocksize": 256, "nested_dtype": "float32", "nested_offset": }'
-    )
-    return len(text) + 19
+    return f'{{"quant_type": "nf4", "blocksize": 64, "dtype": "{dtype}", "shape": [{rows}, {columns}]'
 
 
 def _llm_int8(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
@@ -156,12 +172,12 @@ def _llm_int8(rows: int, columns: int, level: SafetensorsLevel, source: str) -> 
 
 
 def _mlx(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
+    """Of floats (mxfp4, nvfp4, mxfp8) scales have 8 bits and there is no bias."""
     groups = columns // level.group
-    return (
-        Stored("weight", "U32", (rows, columns * level.bits // 32)),
-        Stored("scales", source, (rows, groups)),
-        Stored("biases", source, (rows, groups)),
-    )
+    packed = Stored("weight", "U32", (rows, columns * level.bits // 32))
+    if not level.zero_points:
+        return packed, Stored("scales", "U8", (rows, groups))
+    return packed, Stored("scales", source, (rows, groups)), Stored("biases", source, (rows, groups))
 
 
 _LAYOUTS: dict[Scheme, Layout] = {

@@ -44,7 +44,8 @@ class SafetensorsLevel:
     have in the file. `zero_points` and `activation_scale` say that the file holds those as well. `rest` is how Linear
     layers that are no experts are packed where that is otherwise. What begins with one of `kept` is packed as
     `kept_as` says but for what that keeps in turn, None: it stays in 16 bit, as do the first and the last block where
-    `ends_kept`.
+    `ends_kept`. `scale_dtype` is the type of scales where a writer keeps them in another than most do; `in_order` says
+    that no index of inputs is stored.
     """
 
     name: str
@@ -57,6 +58,8 @@ class SafetensorsLevel:
     dtype: str = ""
     zero_points: bool = False
     activation_scale: bool = False
+    scale_dtype: str = ""
+    in_order: bool = False
     note: Message | None = None
     rest: SafetensorsLevel | None = None
     kept: tuple[str, ...] = ()

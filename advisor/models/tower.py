@@ -133,6 +133,8 @@ def _tower(seen: Mapping[str, Any], config: Mapping[str, Any], width: int) -> To
         return _qwen3(seen)
     if "fullatt_block_indexes" in seen:
         return _qwen25(seen)
+    if "embed_dim" in seen and "mlp_ratio" in seen and kind.startswith("qwen2_vl"):
+        return _qwen2(seen)
     if kind == "siglip_vision_model" and str(config.get("model_type") or "gemma").startswith(_GEMMAS):
         return _siglip(seen, width)
     if kind == "pixtral":
@@ -200,6 +202,28 @@ def _qwen25(seen: Mapping[str, Any]) -> Tower:
         working=3 * inner + 3 * h,
         held=_HELD_GATED * h,
         windowed=True,
+        video=True,
+    )
+
+
+def _qwen2(seen: Mapping[str, Any]) -> Tower:
+    """Qwen2-VL, whose `hidden_size` is the language model's; the size of its steps is `embed_dim`."""
+    h, layers, out = seen["embed_dim"], seen["depth"], seen["hidden_size"]
+    inner, merge = int(h * seen["mlp_ratio"]), seen["spatial_merge_size"]
+    merged = h * merge**2
+    matrices, rest = _plain_layers(h, inner, layers)
+    patches = _WARM_UP_SIDE**2 * merge**2
+    return Tower(
+        matrices=(*matrices, Matrix(merged, merged), Matrix(merged, out)),
+        convolution=_TEMPORAL * seen["patch_size"] ** 2 * _COLOURS * h,
+        others=rest + 2 * h + merged + out,
+        heads=seen["num_heads"],
+        patches=patches,
+        most_patches=patches,
+        image_tokens=_LARGEST_IMAGE,
+        per_token=merge**2,
+        working=inner + 3 * h,
+        held=_HELD_PLAIN * h,
         video=True,
     )
 

@@ -15,11 +15,18 @@ _MOST_PATTERNS = 200  # expressions; names may be many, as some list every modul
 _LINEAR = "Linear"
 _SKIPPED = ("ignore", "exclude_modules", "modules_to_not_convert", "ignored_layers", "llm_int8_skip_modules")
 _MLX = "MLX"
+_LONGEST_VERSION = 4  # digits
 _ALONE = "compressed-tensors"  # takes a module that it lists for that one; the others mean what is inside as well
 _BITS, _WHOLE_BITS = range(2, 9), 16
 # Methods whose lists are read here.
-_READ = ("gptq", "marlin", "auto", "intel/auto-round", "inc", "awq", "bitsandbytes", "bnb", "fp8", "fbgemm", "ptpc_fp8")
+_READ = (
+    *("gptq", "marlin", "auto", "intel/auto-round", "inc", "awq", "bitsandbytes", "bnb", "fp8", "fbgemm", "ptpc_fp8"),
+    "torchao",
+)
 _EVERY_LINEAR = (_ALONE, "modelopt")  # these name every Linear layer that they do not pack
+_BY_TRANSFORMERS = ("bitsandbytes", "bnb", "torchao")  # which has them pack what is a Linear layer to it
+_EXPERTS_TOGETHER = 5  # version of transformers from which on all experts of a layer are one tensor to it
+_SEEING = ("vis", "vit", "tower", "projector", "merger")  # in names of modules of a vision part
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,8 @@ class DeclaredModules:
     """`listed` modules are packed so, with what is inside; others as the first of `targets` that means them says, or
     else as `usual`, None: not at all. Left in 16 bit are `names_skipped`, with what is inside where `inside`, and what
     the patterns `skipped` mean. `every_linear` says that gates and the output head are packed too unless they are
-    left out by name; others pack what their writers pack.
+    left out by name; others pack what their writers pack. Where `experts_whole`, they pack neither routed experts nor
+    gates; where `vision_too`, they pack the Linear layers of a vision part as well.
     """
 
     how: Declared
@@ -38,6 +46,8 @@ class DeclaredModules:
     names_skipped: frozenset[str] = frozenset()
     inside: bool = True
     every_linear: bool = False
+    experts_whole: bool = False
+    vision_too: bool = False
 
     def packing_of(self, names: Sequence[str]) -> Packing | None:
         """Of a Linear layer, by the names that it may have; None: 16 bit."""
@@ -80,6 +90,8 @@ def declared_modules(config: Mapping[str, Any]) -> DeclaredModules | None:
     method = _method(section)
     if how.kind != _MLX and not method.startswith((*_READ, *_EVERY_LINEAR, "mxfp4")):
         return None
+    if method == "torchao" and not _all_alike(section):
+        return None
     skipped = tuple(_skipped(section))
     others = tuple(_of_other_bits(section, how))
     targets = () if how.by_module else tuple(_targets(section))
@@ -98,7 +110,20 @@ def declared_modules(config: Mapping[str, Any]) -> DeclaredModules | None:
         frozenset(skipped),
         inside=method != _ALONE,
         every_linear=method.startswith(_EVERY_LINEAR),
+        experts_whole=method.startswith(_BY_TRANSFORMERS) and _major_version(config) >= _EXPERTS_TOGETHER,
+        vision_too=method.startswith((_ALONE, *_BY_TRANSFORMERS)) and not _leaves_vision(skipped),
     )
+
+
+def _major_version(config: Mapping[str, Any]) -> int:
+    """Of the transformers that saved the config, 0 where it does not say."""
+    first = str(config.get("transformers_version", "")).partition(".")[0]
+    return int(first) if first.isdecimal() and len(first) < _LONGEST_VERSION else 0
+
+
+def _leaves_vision(skipped: Iterable[str]) -> bool:
+    """Whether anything of a vision part is left out: nobody leaves out a piece of it."""
+    return any(part in name.lower() for name in skipped for part in _SEEING)
 
 
 def _method(section: Mapping[str, Any]) -> str:
@@ -106,6 +131,13 @@ def _method(section: Mapping[str, Any]) -> str:
     if not method and truthy(section, "load_in_4bit", "load_in_8bit"):
         return "bitsandbytes"
     return method or ("modelopt" if "quant_algo" in section else "")
+
+
+def _all_alike(section: Mapping[str, Any]) -> bool:
+    """Whether torchao packs every Linear layer in the same way, and no embeddings."""
+    kinds = section.get("quant_type")
+    single = not isinstance(kinds, Mapping) or set(kinds) <= {"default"}
+    return single and not truthy(section, "include_input_output_embeddings", "untie_embedding_weights")
 
 
 def _is_pattern(text: str) -> bool:

@@ -16,6 +16,7 @@ from advisor.formats.safetensors_sizes import level_of, padded_as_published, sto
 from advisor.foundation.message import Message, fact
 from advisor.models.linear_layers import Kind, Weight, stored_block, stored_globals
 from advisor.models.model import Model
+from advisor.models.tower import Tower
 from advisor.sources.declared_modules import DeclaredModules, declared_modules
 from advisor.sources.packing import Packing
 from advisor.sources.quantization import WHOLE
@@ -129,20 +130,22 @@ def _packing(model: Model, weight: Weight, told: DeclaredModules, names: tuple[s
     packing = told.packing_of(names)
     if packing is None or (level := _level(packing)) is None:
         return None
+    if told.experts_whole and weight.kind in (Kind.EXPERT, Kind.ROUTER):
+        return None
     if told.every_linear:
         return packing if weight.kind in _LINEAR else None
     return packing if level_of(weight, level, model.wiring) is not None else None
 
 
 def _level(packing: Packing) -> SafetensorsLevel | None:
-    """As it is computed here, zero points included."""
-    level = packing.level
+    """As it lies in the file, zero points included."""
+    level = packing.stored or packing.level
     return replace(level, zero_points=True) if level is not None and "asym" in packing.name else level
 
 
 def _parts(model: Model, told: DeclaredModules) -> int:
-    """Of the vision part, in 16 bit, and of layers that draft, as the config says of them."""
-    vision = 0 if model.tower is None else _BYTES_16_BIT * model.tower.parameters
+    """Of the vision part and of layers that draft, as the config says of them."""
+    vision = 0 if model.tower is None else _of_vision(model.tower, told)
     packing, level = told.packing_of(tuple(_draft_names(_trunk(model)))), None
     if packing is not None:
         level = _level(packing)
@@ -152,6 +155,20 @@ def _parts(model: Model, told: DeclaredModules) -> int:
         return vision + _BYTES_16_BIT * model.mtp_parameters
     tensors = packed_tensors(_SIDE, _SIDE, level, "BF16")
     return vision + model.mtp_parameters * sum(tensor.size_bytes for tensor in tensors) // _SIDE**2
+
+
+def _of_vision(tower: Tower, told: DeclaredModules) -> int:
+    """In 16 bit but for the matrices, where the tool packs every Linear layer and nothing of them is left out."""
+    packing = told.packing_of(("vision",)) if told.vision_too else None
+    level, whole = None if packing is None else _level(packing), _BYTES_16_BIT * tower.parameters
+    if level is None:
+        return whole
+    for matrix in tower.matrices:
+        if refusal(matrix.rows, matrix.row, level) is None:
+            tensors = packed_tensors(matrix.rows, matrix.row, level, "BF16")
+            each = sum(tensor.size_bytes for tensor in tensors)
+            whole += matrix.count * (each - _BYTES_16_BIT * matrix.row * matrix.rows)
+    return whole
 
 
 def _draft_names(layers: int) -> Iterator[str]:

@@ -21,7 +21,7 @@ class Packing:
     """A way of packing weights. `bits` of one weight, None where that is not understood.
 
     `group` is the number of inputs that share a scale (0: all, or not known), `level` the level of ours that loses as
-    much and is computed alike; None where there is none.
+    much and is computed alike; None where there is none. `stored` is how it lies in a file where that is otherwise.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Packing:
     bits: float | None
     group: int = 0
     level: SafetensorsLevel | None = None
+    stored: SafetensorsLevel | None = None
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ class Unpacked:
 
 
 _SCALES = re.compile(
-    r"(\.weight_scale(_inv|_2)?|\.(input|k|v|q|prob|output)_scale|\.scales|\.qzeros|\.g_idx|\.weight_(zero_point|g_idx|shape|global_scale)"
+    r"(\.weight_scale(_inv|_2)?|\.(input|k|v|q|prob|output|pre_quant)_scale|\.scales|\.qzeros|\.g_idx|\.weight_(zero_point|g_idx|shape|global_scale)"
     r"|\.input_(zero_point|global_scale)|\.(absmax|quant_map|nested_absmax|nested_quant_map|SCB|weight_format)|\.quant_state\..*"
-    r"|_proj_scales|\.e_scale|_weight_scale(_inv)?|_weight_zero_point)$"
+    r"|_proj_scales|\.e_scale|_(weight|input)_scale(_inv)?|_weight_zero_point)$"
 )
 
 

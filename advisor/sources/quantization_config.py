@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from advisor.formats.safetensors_levels import find_safetensors_level
+from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme, find_safetensors_level
 from advisor.foundation.errors import printable
 from advisor.sources.packing import Declared, Family, Packing
 from advisor.sources.packings import (
@@ -65,7 +65,8 @@ def _from_section(section: Section) -> Declared:
 
 def _gptq_like(kind: str) -> Callable[[Section], Declared]:
     def integer(bits: int, group: int) -> Packing:
-        return integer_packing(f"{kind}-", bits, group)
+        packing = integer_packing(f"{kind}-", bits, group)
+        return replace(packing, stored=_autoround_stored(packing)) if kind == "AutoRound" else packing
 
     def read(section: Section) -> Declared:
         bits, group = number(section, "bits", "w_bit", "wbits"), number(section, "group_size", "q_group_size")
@@ -73,20 +74,24 @@ def _gptq_like(kind: str) -> Callable[[Section], Declared]:
         if bits is None or not 2 <= bits <= 8:
             return unknown_method(kind)
         if data.startswith(("nv_fp", "mx_fp", "fp")):
-            return only(kind, _auto_round_float(data, bits))
+            return only(kind, _auto_round_float(section, data, bits))
         usual = integer(bits, 128 if group is None else group)
         return Declared(kind, (usual,), integer=integer)
 
     return read
 
 
-def _auto_round_float(data: str, bits: int) -> Packing:
+def _autoround_stored(packing: Packing) -> SafetensorsLevel | None:
+    """GPTQ's tensors without the index of inputs."""
+    gptq = find_safetensors_level("GPTQ-W4A16-g128")
+    return replace(gptq, bits=int(packing.bits or gptq.bits), group=packing.group, in_order=True)
+
+
+def _auto_round_float(section: Section, data: str, bits: int) -> Packing:
+    if bits == 8 and "mx" in data:
+        return Packing("MXFP8", "mxfp8", 8, 32, find_safetensors_level("MXFP8"))
     if bits == 8:
-        return (
-            Packing("MXFP8", "mxfp8", 8, 32, find_safetensors_level("MXFP8"))
-            if "mx" in data
-            else fp8_packing("FP8-dynamic")
-        )
+        return _fp8_blocks(section) or fp8_packing("FP8-dynamic")
     return fp4_packing("NVFP4" if "nv" in data else "MXFP4", activations=True)
 
 
@@ -94,17 +99,26 @@ def _bitsandbytes(section: Section) -> Declared:
     if truthy(section, "load_in_8bit", "_load_in_8bit"):
         return only("bitsandbytes", Packing("LLM.int8", "int", 8, 0, find_safetensors_level("INT8-bnb")))
     kind = str(section.get("bnb_4bit_quant_type") or "fp4").upper()[:8]
-    return only("bitsandbytes", Packing(kind, "nf4", 4, 64, like(kind, "NF4")))
+    level = like(kind, "NF4")
+    stored = None if truthy(section, "bnb_4bit_use_double_quant") else replace(level, scale_dtype="F32")
+    return only("bitsandbytes", Packing(kind, "nf4", 4, 64, level, stored))
 
 
 def _fp8_method(section: Section) -> Declared:
-    block = section.get("weight_block_size")
-    if isinstance(block, list) and block:
-        size = block[0] if isinstance(block[0], int) else 128
-        return only("FP8", fp8_packing(f"FP8-block{size}", size))
+    if (blocks := _fp8_blocks(section)) is not None:
+        return only("FP8", blocks)
     return only(
         "FP8", fp8_packing("FP8-dynamic" if section.get("activation_scheme", "dynamic") == "dynamic" else "FP8-static")
     )
+
+
+def _fp8_blocks(section: Section) -> Packing | None:
+    """None where no square of weights shares a scale."""
+    block = section.get("weight_block_size")
+    if not isinstance(block, list) or not block:
+        return None
+    size = block[0] if isinstance(block[0], int) else 128
+    return fp8_packing(f"FP8-block{size}", size)
 
 
 def _native_mxfp4(section: Section) -> Declared:
@@ -127,7 +141,21 @@ _MODELOPT: tuple[tuple[str, Callable[[str], Packing]], ...] = (
 def _modelopt_packing(algorithm: Any) -> Packing:
     name = printable(str(algorithm)).upper()[:LONGEST_NAME]
     found = next((make(name) for pattern, make in _MODELOPT if re.fullmatch(pattern, name)), None)
-    return found or Packing(name, "unknown", None)
+    return Packing(name, "unknown", None) if found is None else replace(found, stored=_modelopt_stored(found))
+
+
+def _modelopt_stored(packing: Packing) -> SafetensorsLevel | None:
+    """ModelOpt keeps scales in 32 bit but those of FP4, and four-bit integers two in a byte without zero points."""
+    level = packing.level
+    if packing.name == "FP8":
+        level = find_safetensors_level("FP8-static")
+    elif packing.family == "int" and packing.bits == 8:
+        level = find_safetensors_level("W8A8-INT8")
+    if level is None or level.scheme not in (Scheme.CHANNEL, Scheme.TENSOR, Scheme.BLOCK, Scheme.AWQ):
+        return None
+    if level.scheme is Scheme.AWQ:
+        level = replace(level, scheme=Scheme.NATIVE_FP4, dtype="U8", zero_points=False)
+    return replace(level, scale_dtype="F32")
 
 
 def _modelopt(section: Section) -> Declared:
@@ -221,7 +249,7 @@ _READERS: dict[str, Callable[[Section], Declared]] = {
 def _mlx(section: Section) -> Declared:
     def packing(each: Section) -> Packing:
         bits, group = number(each, "bits"), number(each, "group_size") or 64
-        mode = str(each.get("mode") or section.get("mode") or "affine").lower()
+        mode = str(each.get("mode") or "affine").lower()  # a module that is listed does not take it from the others
         if mode != "affine":
             families: dict[str, tuple[Family, str]] = {
                 "mxfp4": ("mxfp4", "MXFP4A16"),
@@ -230,7 +258,10 @@ def _mlx(section: Section) -> Declared:
             }
             family, level = families.get(mode, ("unknown", ""))
             name = f"MLX-{printable(mode)[:LONGEST_NAME]}"
-            return Packing(name, family, bits, group, find_safetensors_level(level) if level else None)
+            if not level or bits not in (4, 8):
+                return Packing(name, "unknown", bits, group)
+            stored = replace(find_safetensors_level("MLX-4bit-g32"), bits=bits, group=group, zero_points=False)
+            return Packing(name, family, bits, group, find_safetensors_level(level), stored)
         return integer(bits, group) if bits is not None else no_level("MLX")
 
     def integer(bits: int, group: int) -> Packing:

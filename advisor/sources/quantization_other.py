@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from advisor.formats.safetensors_levels import find_safetensors_level
 from advisor.foundation.numbers import bare
@@ -41,11 +42,13 @@ def torchao(section: Section) -> Declared:
     options = section.get("quant_type_kwargs")
     group = number(data, "group_size") or (number(options, "group_size") if isinstance(options, Mapping) else None)
     if match["type"].lower() in ("float", "fp"):
-        return only(
-            "torchao", fp8_packing("FP8-dynamic" if active else "FP8-W8A16") if bits == 8 else no_level(f"FP{bits}")
-        )
+        packing = fp8_packing("FP8-dynamic" if active else "FP8-W8A16") if bits == 8 else no_level(f"FP{bits}")
+        stored = replace(find_safetensors_level("FP8-dynamic"), scale_dtype="F32") if bits == 8 else None
+        return only("torchao", replace(packing, stored=stored))
     if bits == 8:
-        return only("torchao", int8_packing("W8A8-INT8" if active else "W8A16-channel"))
+        packing = int8_packing("W8A8-INT8" if active else "W8A16-channel")
+        stored = replace(find_safetensors_level("W8A8-INT8"), scale_dtype="F32", zero_points=True)
+        return only("torchao", replace(packing, stored=stored))
     group = group or (32 if active else 128)
     return only(
         "torchao", rounded_packing(f"W{bits}A{8 if active else 16}-torchao-g{group}", bits, group), readable=False

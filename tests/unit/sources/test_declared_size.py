@@ -62,7 +62,8 @@ def test_what_is_left_out_is_counted_in_16_bit() -> None:
     assert same == every
     assert fewer is not None
     assert fewer.tensor_bytes - every.tensor_bytes == pytest.approx(mlp * (2 - 37 / 64), rel=1e-4)
-    bnb = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+    four_bits = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+    bnb: dict[str, Any] = {"quant_method": "bitsandbytes", **four_bits}
     whole, part = (
         declared_size(LLAMA, {"quantization_config": {**bnb, "llm_int8_skip_modules": skipped}})
         for skipped in (["lm_head"], ["lm_head", "model.layers.3.mlp"])
