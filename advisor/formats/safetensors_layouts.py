@@ -42,7 +42,7 @@ def _gptq(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tupl
     """
     groups = -(-columns // (level.group or columns))
     return (
-        *(() if level.in_order else (Stored("g_idx", "I32", (columns,)),)),
+        *(() if level.scales.in_order else (Stored("g_idx", "I32", (columns,)),)),
         Stored("scales", "F16", (groups, rows)),
         Stored("qweight", "I32", (columns // 32 * level.bits, rows)),
         Stored("qzeros", "I32", (groups, rows // 32 * level.bits)),
@@ -72,7 +72,7 @@ def _packed(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tu
 
 
 def _channel(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
-    scale = level.scale_dtype or source
+    scale = level.scales.dtype or source
     tensors = (Stored("weight", level.dtype, (rows, columns)), Stored("weight_scale", scale, (rows, 1)))
     return (*tensors, Stored("weight_zero_point", level.dtype, (rows, 1))) if level.zero_points else tensors
 
@@ -80,14 +80,14 @@ def _channel(rows: int, columns: int, level: SafetensorsLevel, source: str) -> t
 def _tensor(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
     return (
         Stored("weight", level.dtype, (rows, columns)),
-        Stored("weight_scale", level.scale_dtype or source, (1,)),
-        Stored("input_scale", level.scale_dtype or source, (1,)),
+        Stored("weight_scale", level.scales.dtype or source, (1,)),
+        Stored("input_scale", level.scales.dtype or source, (1,)),
     )
 
 
 def _block(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
     scales = (-(-rows // level.group), -(-columns // level.group))
-    return Stored("weight", level.dtype, (rows, columns)), Stored("weight_scale", level.scale_dtype or source, scales)
+    return Stored("weight", level.dtype, (rows, columns)), Stored("weight_scale", level.scales.dtype or source, scales)
 
 
 def _nvfp4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
@@ -96,7 +96,7 @@ def _nvfp4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tup
         Stored("weight_scale", "F8_E4M3", (rows, columns // level.group)),
         Stored("weight_global_scale", "F32", (1,)),
     )
-    return (*tensors, Stored("input_global_scale", "F32", (1,))) if level.activation_scale else tensors
+    return (*tensors, Stored("input_global_scale", "F32", (1,))) if level.scales.of_activations else tensors
 
 
 def _mxfp4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple[Stored, ...]:
@@ -123,7 +123,7 @@ def _native_fp4(rows: int, columns: int, level: SafetensorsLevel, source: str) -
     """DeepSeek V4: two packed values a byte and one exponent for 32 inputs. ModelOpt's integers lie alike."""
     return (
         Stored("weight", "U8", (rows, columns // 2)),
-        Stored("scale", level.scale_dtype or "U8", (rows, columns // level.group)),
+        Stored("scale", level.scales.dtype or "U8", (rows, columns // level.group)),
     )
 
 
@@ -134,10 +134,10 @@ def _nf4(rows: int, columns: int, level: SafetensorsLevel, source: str) -> tuple
     """
     values = rows * columns
     blocks = -(-values // level.group)
-    if level.scale_dtype:
+    if level.scales.dtype:
         return (
             Stored("weight", "U8", (-(-values // 2), 1)),
-            Stored("weight.absmax", level.scale_dtype, (blocks,)),
+            Stored("weight.absmax", level.scales.dtype, (blocks,)),
             Stored("weight.quant_map", "F32", (16,)),
             Stored("weight.quant_state.bitsandbytes__nf4", "U8", (len(_nf4_state(rows, columns, source)) + 1,)),
         )

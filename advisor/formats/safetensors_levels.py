@@ -36,16 +36,28 @@ class Scheme(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Scales:
+    """How scales are stored: `dtype` where a writer keeps them in another type than most do, `of_activations` where the
+    file has those as well, `in_order` where no index says which input has which."""
+
+    dtype: str = ""
+    of_activations: bool = False
+    in_order: bool = False
+
+
+USUAL_SCALES = Scales()
+
+
+@dataclass(frozen=True, slots=True)
 class SafetensorsLevel:
     """One choice within a safetensors format.
 
     `format` is the family shown to users. `nominal_bits` is what the rule of thumb would use. `group` is the
     number of inputs that share a scale (0: all of them), `dtype` the type that packed values or plain weights
-    have in the file. `zero_points` and `activation_scale` say that the file holds those as well. `rest` is how Linear
+    have in the file, `scales` how theirs lie there, `zero_points` that it holds those as well. `rest` is how Linear
     layers that are no experts are packed where that is otherwise. What begins with one of `kept` is packed as
     `kept_as` says but for what that keeps in turn, None: it stays in 16 bit, as do the first and the last block where
-    `ends_kept`. `scale_dtype` is the type of scales where a writer keeps them in another than most do; `in_order` says
-    that no index of inputs is stored.
+    `ends_kept`.
     """
 
     name: str
@@ -57,9 +69,7 @@ class SafetensorsLevel:
     group: int = 0
     dtype: str = ""
     zero_points: bool = False
-    activation_scale: bool = False
-    scale_dtype: str = ""
-    in_order: bool = False
+    scales: Scales = USUAL_SCALES
     note: Message | None = None
     rest: SafetensorsLevel | None = None
     kept: tuple[str, ...] = ()
@@ -112,7 +122,7 @@ def _mlx(bits: int, group: int) -> SafetensorsLevel:
 
 
 def _eight_bit(
-    name: str, family: str, scheme: Scheme, dtype: str, **options: bool | int | tuple[str, ...]
+    name: str, family: str, scheme: Scheme, dtype: str, **options: bool | int | tuple[str, ...] | Scales
 ) -> SafetensorsLevel:
     level = SafetensorsLevel(name, family, scheme, 8, COMPRESSED_TENSORS, 8, dtype=dtype)
     return replace(level, **options)  # type: ignore[arg-type]
@@ -143,6 +153,7 @@ BESIDE_EXPERTS = (
     *("self_attn.", "linear_attn.", "mamba.", "conv."),
     *("mlp.shared_experts.", "mlp.routed_", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", "mlp.gate_up_proj"),
 )
+_WITH_ACTIVATIONS = Scales(of_activations=True)
 _MICROSCALED = fact("level_microscaled")
 _DOUBLE = fact("level_double_quantization")
 _NATIVE = fact("level_as_published")
@@ -154,7 +165,7 @@ SAFETENSORS_LEVELS: dict[str, SafetensorsLevel] = {
         SafetensorsLevel("BF16-safetensors", "plain", Scheme.PLAIN, 16, TRANSFORMERS, 16, dtype="BF16"),
         SafetensorsLevel("F16-safetensors", "plain", Scheme.PLAIN, 16, TRANSFORMERS, 16, dtype="F16"),
         _eight_bit("FP8-dynamic", "fp8", Scheme.CHANNEL, "F8_E4M3"),
-        _eight_bit("FP8-static", "fp8", Scheme.TENSOR, "F8_E4M3", activation_scale=True),
+        _eight_bit("FP8-static", "fp8", Scheme.TENSOR, "F8_E4M3", scales=_WITH_ACTIVATIONS),
         _eight_bit("FP8-block128", "fp8", Scheme.BLOCK, "F8_E4M3", group=128),
         _eight_bit("MXFP8", "fp8", Scheme.MXFP8, "F8_E4M3", group=32),
         _eight_bit("W8A8-INT8", "int8", Scheme.CHANNEL, "I8"),
@@ -169,7 +180,9 @@ SAFETENSORS_LEVELS: dict[str, SafetensorsLevel] = {
         _gptq(2, 64),
         _awq(128),
         _awq(64),
-        SafetensorsLevel("NVFP4", "nvfp4", Scheme.NVFP4, 4, COMPRESSED_TENSORS, 4, 16, "U8", activation_scale=True),
+        SafetensorsLevel(
+            "NVFP4", "nvfp4", Scheme.NVFP4, 4, COMPRESSED_TENSORS, 4, 16, "U8", scales=Scales(of_activations=True)
+        ),
         SafetensorsLevel("NVFP4A16", "nvfp4", Scheme.NVFP4, 4, COMPRESSED_TENSORS, 4, 16, "U8"),
         SafetensorsLevel("MXFP4A16", "mxfp4", Scheme.MXFP4, 4, COMPRESSED_TENSORS, 4, 32, "U8", note=_MICROSCALED),
         SafetensorsLevel("MXFP4-native", "mxfp4", Scheme.NATIVE_MXFP4, 4, PUBLISHER, 4, 32, "U8", note=_NATIVE),

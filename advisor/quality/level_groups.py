@@ -68,7 +68,7 @@ def _safetensors_group(level: SafetensorsLevel) -> str:
         ):  # published so: that file is what others are compared with
             return UNQUANTIZED
         case Scheme.NVFP4:
-            return "NVFP4" if level.activation_scale else "W4 rounded"
+            return "NVFP4" if level.scales.of_activations else "W4 rounded"
         case Scheme.MXFP4 | Scheme.NF4:
             return "W4 rounded"
         case Scheme.MLX:

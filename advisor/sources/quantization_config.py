@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from advisor.formats.safetensors_levels import SafetensorsLevel, Scheme, find_safetensors_level
+from advisor.formats.safetensors_levels import SafetensorsLevel, Scales, Scheme, find_safetensors_level
 from advisor.foundation.errors import printable
 from advisor.sources.packing import Declared, Family, Packing
 from advisor.sources.packings import (
@@ -84,7 +84,7 @@ def _gptq_like(kind: str) -> Callable[[Section], Declared]:
 def _autoround_stored(packing: Packing) -> SafetensorsLevel | None:
     """GPTQ's tensors without the index of inputs."""
     gptq = find_safetensors_level("GPTQ-W4A16-g128")
-    return replace(gptq, bits=int(packing.bits or gptq.bits), group=packing.group, in_order=True)
+    return replace(gptq, bits=int(packing.bits or gptq.bits), group=packing.group, scales=Scales(in_order=True))
 
 
 def _auto_round_float(section: Section, data: str, bits: int) -> Packing:
@@ -100,7 +100,7 @@ def _bitsandbytes(section: Section) -> Declared:
         return only("bitsandbytes", Packing("LLM.int8", "int", 8, 0, find_safetensors_level("INT8-bnb")))
     kind = str(section.get("bnb_4bit_quant_type") or "fp4").upper()[:8]
     level = like(kind, "NF4")
-    stored = None if truthy(section, "bnb_4bit_use_double_quant") else replace(level, scale_dtype="F32")
+    stored = None if truthy(section, "bnb_4bit_use_double_quant") else replace(level, scales=Scales("F32"))
     return only("bitsandbytes", Packing(kind, "nf4", 4, 64, level, stored))
 
 
@@ -155,7 +155,7 @@ def _modelopt_stored(packing: Packing) -> SafetensorsLevel | None:
         return None
     if level.scheme is Scheme.AWQ:
         level = replace(level, scheme=Scheme.NATIVE_FP4, dtype="U8", zero_points=False)
-    return replace(level, scale_dtype="F32")
+    return replace(level, scales=Scales("F32"))
 
 
 def _modelopt(section: Section) -> Declared:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from advisor.formats.safetensors_levels import find_safetensors_level
+from advisor.formats.safetensors_levels import Scales, find_safetensors_level
 from advisor.foundation.numbers import bare
 from advisor.sources.packing import Declared, Packing
 from advisor.sources.packings import (
@@ -43,11 +43,11 @@ def torchao(section: Section) -> Declared:
     group = number(data, "group_size") or (number(options, "group_size") if isinstance(options, Mapping) else None)
     if match["type"].lower() in ("float", "fp"):
         packing = fp8_packing("FP8-dynamic" if active else "FP8-W8A16") if bits == 8 else no_level(f"FP{bits}")
-        stored = replace(find_safetensors_level("FP8-dynamic"), scale_dtype="F32") if bits == 8 else None
+        stored = replace(find_safetensors_level("FP8-dynamic"), scales=Scales("F32")) if bits == 8 else None
         return only("torchao", replace(packing, stored=stored))
     if bits == 8:
         packing = int8_packing("W8A8-INT8" if active else "W8A16-channel")
-        stored = replace(find_safetensors_level("W8A8-INT8"), scale_dtype="F32", zero_points=True)
+        stored = replace(find_safetensors_level("W8A8-INT8"), scales=Scales("F32"), zero_points=True)
         return only("torchao", replace(packing, stored=stored))
     group = group or (32 if active else 128)
     return only(

@@ -9,7 +9,7 @@ import pytest
 
 from advisor.answer.decide import search_for
 from advisor.answer.job import Job
-from advisor.answer.option import RANKS
+from advisor.answer.option import RANKS, Key
 from advisor.answer.policy import WEIGHTS
 from advisor.answer.search import Search
 from advisor.foundation.errors import InputError
@@ -54,7 +54,7 @@ def _check(question: Question) -> None:
         pytest.skip(str(refusal))
     options = [job.option for job in every.jobs if job.option is not None and not _makes_no_room(every, job)]
     found, best = bounded.best(), max(options, key=every.key_of, default=None)
-    keys = [None] if best is None else [every.key_of(best)]
+    keys: list[Key | None] = [None] if best is None else [every.key_of(best)]
     if best is not None and (whole := every.with_whole_cache(best)) is not None:
         keys.append(every.key_of(whole))  # which is as good but for what nobody notices
     assert (None if found is None else bounded.key_of(found)) in keys
