@@ -34,8 +34,9 @@ class DeclaredModules:
     """`listed` modules are packed so, with what is inside; others as the first of `targets` that means them says, or
     else as `usual`, None: not at all. Left in 16 bit are `names_skipped`, with what is inside where `inside`, and what
     the patterns `skipped` mean. `every_linear` says that gates and the output head are packed too unless they are
-    left out by name; others pack what their writers pack. Where `experts_whole`, they pack neither routed experts nor
-    gates; where `vision_too`, they pack the Linear layers of a vision part as well.
+    left out by name; others pack what their writers pack. Where `linear_only`, experts that are one tensor stay as they
+    are; where `experts_whole`, all routed experts and their gates do; where `vision_too`, the Linear layers of a vision
+    part are packed as well.
     """
 
     how: Declared
@@ -46,6 +47,7 @@ class DeclaredModules:
     names_skipped: frozenset[str] = frozenset()
     inside: bool = True
     every_linear: bool = False
+    linear_only: bool = False
     experts_whole: bool = False
     vision_too: bool = False
 
@@ -110,6 +112,7 @@ def declared_modules(config: Mapping[str, Any]) -> DeclaredModules | None:
         frozenset(skipped),
         inside=method != _ALONE,
         every_linear=method.startswith(_EVERY_LINEAR),
+        linear_only=method.startswith(_BY_TRANSFORMERS),
         experts_whole=method.startswith(_BY_TRANSFORMERS) and _major_version(config) >= _EXPERTS_TOGETHER,
         vision_too=method.startswith((_ALONE, *_BY_TRANSFORMERS)) and not _leaves_vision(skipped),
     )

@@ -130,7 +130,7 @@ def _packing(model: Model, weight: Weight, told: DeclaredModules, names: tuple[s
     packing = told.packing_of(names)
     if packing is None or (level := _level(packing)) is None:
         return None
-    if told.experts_whole and weight.kind in (Kind.EXPERT, Kind.ROUTER):
+    if (told.linear_only and weight.together) or (told.experts_whole and weight.kind in (Kind.EXPERT, Kind.ROUTER)):
         return None
     if told.every_linear:
         return packing if weight.kind in _LINEAR else None

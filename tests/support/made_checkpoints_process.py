@@ -270,6 +270,7 @@ TOOLS: dict[str, tuple[str, Callable[[str, str, Path], None]]] = {
     "transformers": ("transformers", _transformers),
     "llmcompressor": ("llmcompressor", _llmcompressor),
     "bitsandbytes": ("bitsandbytes", _by_transformers(_bnb)),
+    "bitsandbytes-with-4": ("bitsandbytes", _by_transformers(_bnb)),  # in an environment with transformers 4
     "torchao": ("torchao", _by_transformers(_torchao)),
     "mlx": ("mlx-lm", _mlx),
     "gptqmodel": ("gptqmodel", _gptqmodel),
