@@ -155,9 +155,9 @@ def _kinds(kind: Any) -> Mapping[str, Any]:
 _REASONS = {
     "bool_parsing": sentence("it must be on or off"),
     "finite_number": sentence("it must be a finite number"),
-    "float_parsing": sentence("it must be a valid number"),
-    "int_from_float": sentence("it must be a valid integer"),
-    "int_parsing": sentence("it must be a valid integer"),
+    "float_parsing": sentence("it must be a number without its unit, such as 24"),
+    "int_from_float": sentence("it must be a whole number, such as 8192"),
+    "int_parsing": sentence("it must be a whole number, such as 8192"),
     "greater_than": sentence("it must be greater than {gt:exact}"),
     "greater_than_equal": sentence("it must be greater than or equal to {ge:exact}"),
     "less_than": sentence("it must be less than {lt:exact}"),

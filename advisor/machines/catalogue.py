@@ -86,11 +86,23 @@ def machine(machine_id: str) -> Machine:
 
 
 def machine_id(typed: str) -> str:
-    """The id of a machine written as people write it ("RTX 4090", "GeForce RTX 4090"); anything else as it is."""
+    """The id of a machine written as people write it ("RTX 4090", "GeForce RTX 4090", "RTX 4090 24 GB"); anything else
+    as it is."""
     slug = "-".join(typed.replace("_", " ").lower().split())
-    if slug == typed:
+    if slug == typed and not slug.endswith("b"):
         return typed  # without a look at the catalogue
-    return slug if slug in machines() else _by_name().get(slug, typed)
+    named = slug if slug in machines() else _by_name().get(slug)
+    return named or _with_its_memory(slug) or typed
+
+
+def _with_its_memory(slug: str) -> str | None:
+    """Of a name that ends with how much memory the machine has anyway."""
+    match = re.fullmatch(r"(.{1,60}?)-(\d{1,4})-?gi?b", slug)
+    if match is None:
+        return None
+    named = match[1] if match[1] in machines() else _by_name().get(match[1])
+    memory = None if named is None else machines()[named].memory_bytes
+    return named if memory is not None and round(memory / GIB) == int(match[2]) else None
 
 
 def counted(typed: str) -> tuple[str, int] | None:

@@ -1,5 +1,7 @@
 """A machine as the engine sees it."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from advisor.foundation.message import Message
@@ -75,3 +77,9 @@ class Machine:
         """The typical price on the market where it is bought if none is asked for."""
         price = self.price_on(None)
         return None if price is None else price.typical
+
+
+def counted_names(cards: Sequence[Machine]) -> str:
+    """Their names in words: "2 x GeForce RTX 3090 + GeForce RTX 4090"."""
+    counts = Counter(card.name for card in cards)
+    return " + ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items())

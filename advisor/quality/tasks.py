@@ -42,8 +42,8 @@ def find_task(name: str) -> str:
     wanted = "_".join(name[:80].lower().replace("-", " ").split())
     wanted = _ALSO_CALLED.get(wanted, wanted)
     if wanted not in TASKS:
-        close = resembling(name, TASKS)
-        hint = nearest(name, TASKS) or choose_one_of(TASKS)
+        close = resembling(name, SCORED_TASKS)
+        hint = nearest(name, SCORED_TASKS) or choose_one_of(SCORED_TASKS)
         raise InputError("Unknown task '{name}'; {hint}", close, name=one_line(name), hint=hint)
     return wanted
 

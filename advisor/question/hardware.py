@@ -12,6 +12,7 @@ from advisor.foundation.units import GIB, MIB
 from advisor.machines.capacity import CPU_KIND
 from advisor.machines.catalogue import Machine, custom_machine, machine, with_memory, with_wired_limit
 from advisor.machines.chip import Chip, chip_of
+from advisor.machines.machine import counted_names
 from advisor.machines.market import Market, MarketPrice
 from advisor.machines.ram import Ram
 from advisor.question.configuration import AUTO, CUSTOM_MACHINE, NO_OTHERS, MachineChoice, OtherPrograms
@@ -70,19 +71,14 @@ class Hardware:
     @property
     def name(self) -> str:
         """What stands there, in words: "2 x RTX 3090 + RTX 3060"."""
-        return _counted(self.installed) or self.machine.name
+        return counted_names(self.installed) or self.machine.name
 
     @property
     def name_of_used(self) -> str:
         """What of it is used, in words: "1 of 2 x RTX 3090"; of different cards, only those used are named."""
         if len(self.cards) == len(self.installed):
             return self.name
-        return f"{len(self.cards)} of {self.name}" if len(set(self.installed)) == 1 else _counted(self.cards)
-
-
-def _counted(cards: tuple[Machine, ...]) -> str:
-    counts = {card.name: cards.count(card) for card in cards}
-    return " + ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items())
+        return f"{len(self.cards)} of {self.name}" if len(set(self.installed)) == 1 else counted_names(self.cards)
 
 
 def _each(of_all: float | None, card: Machine) -> float | None:

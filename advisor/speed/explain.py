@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import Message, fact
+from advisor.machines.machine import counted_names
 from advisor.speed.backends import chip_name, group_of
 from advisor.speed.estimate import Speed
 from advisor.speed.rate import Rate
@@ -56,8 +57,6 @@ def explanation(speed: Speed) -> tuple[Message, ...]:
     load, decode = speed.load, speed.decode
     if decode is None:
         return (_reading(speed), _evidence(speed))
-    machine = speed.devices[0]
-    name = machine.name if len(speed.devices) == 1 else f"{len(speed.devices)} x {machine.name}"
     found = [
         fact(
             "step",
@@ -65,7 +64,7 @@ def explanation(speed: Speed) -> tuple[Message, ...]:
             cache_gb=load.users * sum(load.cache_bytes.values()) / 1e9,
             context=load.context_used,
             users=fact("users", n=load.users),
-            device=name,
+            device=counted_names(speed.devices),
             terms=_terms(decode, _OF_DECODE, DECODE_TERMS),
             ms=1000 / decode.range.typical,
             speed=decode.range.typical,
@@ -89,7 +88,7 @@ def explanation(speed: Speed) -> tuple[Message, ...]:
             else fact("first_token", prompt=read, speed=reads, first_s=first)
         )
     elif speed.prefill is None:
-        found.append(fact("prompt_speed_not_known", device=name))
+        found.append(fact("prompt_speed_not_known", device=counted_names(speed.devices)))
     found.append(_evidence(speed))
     return tuple(found)
 

@@ -1074,7 +1074,7 @@ def test_the_users_rate_converts() -> None:
         ({"storage_gb": 3}, "Give storage_price"),
         ({"egress_gb": 3}, "Give egress_price"),
         ({"years": 9}, "years=9 is not possible: it must be less than or equal to 5."),
-        ({"years": "soon"}, "years=soon is not possible: it must be a valid integer."),
+        ({"years": "soon"}, "years=soon is not possible: it must be a whole number, such as 8192."),
         ({"device_price": "inf"}, "device_price=inf is not possible"),
         ({"device_price": 1e12}, "at most 1,000,000,000"),
         ({"device_price": 1e-30}, "give 0 if it is free"),

@@ -131,7 +131,7 @@ def test_a_question_that_cannot_be_answered_says_why(query: str, message: str) -
 
 
 def test_machines_are_known_by_the_names_people_write() -> None:
-    for written in ("RTX 4090", "rtx_4090", "GeForce RTX 4090", " rtx  4090 "):
+    for written in ("RTX 4090", "rtx_4090", "GeForce RTX 4090", " rtx  4090 ", "RTX 4090 24 GB", "rtx-4090 24gib"):
         assert Question.from_query(f"machine={written}").machine.name == "rtx-4090"
     assert Question.from_query("machine=rtx-4090&other_machine=RTX 3090").machine.other_machine == "rtx-3090"
     for id, found in machines().items():  # no name is another's
