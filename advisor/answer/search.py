@@ -94,7 +94,7 @@ class Search:
             if best is not None and best.plan.fits:
                 quicker = tuple(self._at_no_loss(best, allow, judged_by))
                 best = max((best, *quicker), key=lambda one: (one is not best, self.key_of(one, judged_by)))
-                best = self._with_needed_cache(best, judged_by)
+                best = self._with_needed_cache(best, allow, judged_by)
             exact = self._exact(best)
             # What fits by the bounds may, rarely, not do so to the byte: then it is compared as what it is.
             if best is None or exact is None or self.key_of(exact).rank >= self.key_of(best).rank:
@@ -189,10 +189,13 @@ class Search:
             if (option.figures.tokens_per_s or 0) >= NOTICEABLE * speed:
                 yield option
 
-    def _with_needed_cache(self, best: Option, judged_by: Weights) -> Option:
+    def _with_needed_cache(self, best: Option, allow: Callable[[Job], bool], judged_by: Weights) -> Option:
         """The same with its cache as the model computes it, where that is as good but for what nobody notices."""
-        whole = self._whole_beside(best)
-        if whole is None or judged_by.users or judged_by.always_faster or not whole.plan.fits or whole.unmet:
+        job = next((job.whole for job in self.jobs if job.option is best), None)
+        if job is None or not allow(job) or judged_by.users or judged_by.always_faster:
+            return best
+        whole = self._compared(job)
+        if whole is None or not whole.plan.fits or whole.unmet:
             return best
         here, there = best.figures, whole.figures
         if self.key_of(whole).rank < self.key_of(best).rank or there.served < here.served:
@@ -203,10 +206,6 @@ class Search:
         if slow is None or fast is None or fast >= NOTICEABLE * slow or (wish is not None and slow < wish <= fast):
             return best
         return whole
-
-    def _whole_beside(self, option: Option) -> Option | None:
-        whole = next((job.whole for job in self.jobs if job.option is option), None)
-        return None if whole is None else self._compared(whole)
 
     @property
     def seen(self) -> Iterator[Option]:
@@ -224,8 +223,8 @@ class Search:
 
     def with_whole_cache(self, option: Option) -> Option | None:
         """The same but for a KV cache as the model computes it; None where that is so anyway, or not loaded."""
-        whole = self._whole_beside(option)
-        return None if whole is None else self._exact(whole)
+        whole = next((job.whole for job in self.jobs if job.option is option), None)
+        return None if whole is None else self.option_of(whole)
 
     def best_of_level(self, level: LevelId, like: Setup) -> Option | None:
         """The best option of a level in an engine's setups: what is decided where this level and engine are asked for.
