@@ -26,7 +26,7 @@ from advisor.quality import ModelFacts
 from advisor.quality.kv_cache_loss import damages
 from advisor.quality.own_files import is_native
 from advisor.question.configuration import AUTO
-from advisor.question.hardware import Hardware, chip_for, hardware_of
+from advisor.question.hardware import Hardware, chip_for, fastest_first, hardware_of
 from advisor.question.question import Question
 from advisor.runtimes.architectures import loading_of
 from advisor.runtimes.defaults import Taken
@@ -190,7 +190,7 @@ def _on_cards(
     """The question with as many cards used as is worth looking at; on all of them where it says so, or has one."""
     told_where = told.placement.tensor_split is not None or not told.placement.is_searched
     told_where = told_where or (runtime.speed.splits_tensors and told.server.ranks > 1)
-    counts = runtime.card_counts(hardware.memory, about.model)
+    counts = _card_counts(about, runtime, hardware)
     if len(hardware.cards) < 2 or "use_gpus" in about.question.pins or told_where:
         _check_split(about.question, runtime, hardware, counts)
         yield told, hardware
@@ -200,6 +200,19 @@ def _on_cards(
     for count in counts:
         using = told.with_values(use_gpus=count)
         yield using, hardware_of(using.machine, told.runtime.backend, runtime.id, using.others)
+
+
+def _card_counts(about: Subject, runtime: Runtime, hardware: Hardware) -> tuple[int, ...]:
+    """How many cards are worth looking at.
+
+    Of three and more that differ also all but the slowest, which may not be worth its step beside a host that computes.
+    """
+    cards, devices = hardware.cards, hardware.memory.devices
+    memory = replace(hardware.memory, devices=tuple(devices[place] for place in fastest_first(cards)))
+    counts = runtime.card_counts(memory, about.model)
+    if runtime.engine is RuntimeId.LLAMA_CPP and len(cards) > 2 and len(set(cards)) > 1:
+        counts = tuple(dict.fromkeys((*counts, len(cards) - 1)))
+    return counts
 
 
 def _check_split(asked: Question, runtime: Runtime, hardware: Hardware, counts: tuple[int, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -168,7 +169,13 @@ def installed_cards(asked: MachineChoice) -> tuple[Machine, ...]:
     return _installed(asked, first_machine(asked))
 
 
+def fastest_first(cards: Sequence[Machine]) -> list[int]:
+    """Their places, the fastest first: the order in which CUDA counts them."""
+    return sorted(range(len(cards)), key=lambda place: -(cards[place].bandwidth_bytes_per_s or 0))
+
+
 def _used(asked: MachineChoice, first: Machine, installed: tuple[Machine, ...]) -> tuple[Machine, ...]:
+    """Of cards that differ the fastest."""
     if asked.use_gpus is None:
         return installed
     if not installed:
@@ -188,7 +195,7 @@ def _used(asked: MachineChoice, first: Machine, installed: tuple[Machine, ...]) 
             there=there,
             count=len(installed),
         )
-    return installed[: asked.use_gpus]
+    return tuple(installed[place] for place in sorted(fastest_first(installed)[: asked.use_gpus]))
 
 
 def _installed(asked: MachineChoice, first: Machine) -> tuple[Machine, ...]:

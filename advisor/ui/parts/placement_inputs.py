@@ -106,7 +106,12 @@ def _cards() -> None:
     others = {found.id: found.name for found in machines().values() if not found.unified}
     choice("other_machine", "Other cards in the same host", tuple(others), names=others, placeholder="none")
     number("other_gpus", "How many of these", step=1)
-    number("use_gpus", "Cards used", step=1, help="The first of all cards; the others stay idle, and are paid for.")
+    number(
+        "use_gpus",
+        "Cards used",
+        step=1,
+        help="Of cards that differ the fastest; the others stay idle, and are paid for.",
+    )
     choice("split", "Split over cards by", tuple(_SPLITS), names=_SPLITS, help="llama.cpp `-sm`")
     text("tensor_split", "Shares of the cards", placeholder="by free memory", help="llama.cpp `-ts`, such as 3,1")
 

@@ -72,6 +72,13 @@ ONCE_BROKEN = (
     # Nor are 92 tok/s as good as 103 where 200 were wished for.
     "model=starcoder2-15b&machine=custom&memory_gib=141&bandwidth_gb_s=3350&gpus=4&context=2048&users=16&task=math"
     "&min_tokens_per_s=200&commercial=on",
+    # One more card, slower than the host beside the fast one, could not be left idle.
+    "model=llama-3.3-nemotron-super-49b-v1&machine=gtx-1070&other_machine=rtx-5070&host_memory_gib=768&context=65536"
+    "&users=2",
+    "model=mistral-small-4-119b-2603&machine=rtx-a2000-12gb&other_machine=rtx-4080-laptop&host_memory_gib=768"
+    "&context=1024&users=1&min_quality=99&commercial=on&level=F16",
+    # What lived off its margin was refused, and more room led to what keeps it: not a worse answer, though a lower one.
+    "model=mistral-7b-instruct-v0.1&machine=rtx-5070-laptop&gpus=2&context=16384&users=16&goal=balanced",
 )
 
 

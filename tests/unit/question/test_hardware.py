@@ -59,6 +59,12 @@ def test_cards_that_are_not_used_stand_there_all_the_same() -> None:
     assert found.average_card == whole.average_card
 
 
+def test_of_cards_that_differ_the_fastest_are_used() -> None:
+    found = hardware("machine=gtx-1070&gpus=2&other_machine=rtx-5070&use_gpus=2")
+    assert [card.id for card in found.cards] == ["gtx-1070", "rtx-5070"]
+    assert [card.id for card in hardware("machine=gtx-1070&other_machine=rtx-5070&use_gpus=1").cards] == ["rtx-5070"]
+
+
 def test_only_the_vendors_of_used_cards_must_go_together() -> None:
     assert hardware("machine=rtx-4090&other_machine=rx-7900-xtx&use_gpus=1").backend == "cuda"
 
