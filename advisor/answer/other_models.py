@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 
 from advisor.answer.answer import Answer, answered
@@ -80,7 +81,7 @@ def other_model(found: Answer) -> OtherModel | None:
             continue
         if planned >= _PLANNED_IF_BAD if bad else tried >= most:
             break
-        there, plans = _running_well(found, entry)
+        there, plans = _running_well(found, entry, 0.0 if bad else _least_speed(found, standing))
         tried, planned = tried + 1, planned + plans
         if there is None:
             failed.append(demand)
@@ -135,6 +136,7 @@ def _task(found: Answer) -> str:
     return found.question.requirements.task
 
 
+@cache
 def _is_coder(name: str) -> bool:
     return bool(_CODER.search(name))
 
@@ -171,14 +173,28 @@ def _scores(found: Answer, entry: Entry) -> Beside | None:
     return measured_beside(entry.id, found.entry.id, _task(found))
 
 
-def _running_well(found: Answer, entry: Entry) -> tuple[Answer | None, int]:
-    """The same question about a model, where the answer is a plan that runs well, else little of it is worked out; and
-    how many plans it took."""
+def _least_speed(found: Answer, standing: Comparison) -> float:
+    """In tokens/s; what is slower is neither named nor leads where the model asked for does run."""
+    here = found.shown.tokens_per_s
+    if here is None or _leads_limited(found, standing):
+        return 0.0
+    named = _least_named(here.typical, standing)
+    wish = found.question.requirements.min_tokens_per_s
+    return named if wish is None or found.shown.as_fast_as(wish) else min(wish, named)
+
+
+def _running_well(found: Answer, entry: Entry, least_speed: float) -> tuple[Answer | None, int]:
+    """The same question about a model, where the answer is a plan that runs well and may be so fast, else little of it
+    is worked out; and how many plans it took."""
     # What the runtime of this one chose for itself, such as to load its vision part, says nothing about another.
     question = question_about(found.as_asked, entry.id)
     try:
         ways, search = search_for(question, from_entry(entry), found.today)
-        if not search.reaches("good", lambda job: job.traits.bits >= GOOD_BITS and search.may_be_whole(job)):
+        if not search.reaches(
+            "good",
+            lambda job: job.traits.bits >= GOOD_BITS,
+            may_be=lambda job: search.may_be_whole(job, least_speed),
+        ):
             return None, len(tuple(search.seen))
         there = answered(decided_by(question, ways, search))
     except InputError:
@@ -249,10 +265,10 @@ def _worth_naming(found: Answer, there: Answer, standing: Comparison) -> bool:
     here, instead = found.shown.tokens_per_s, there.shown.tokens_per_s
     if here is None or instead is None:
         return standing == "better"
-    if standing == "better":
-        return instead.typical * NOTICEABLE >= min(here.typical, _ENOUGH_TOKENS_PER_S)
-    return (
-        not found.shown.is_whole
-        and here.typical < _PARTLY_ON_HOST_TOKENS_PER_S
-        and instead.typical >= _TWICE * here.typical
-    )
+    helps = standing == "better" or (not found.shown.is_whole and here.typical < _PARTLY_ON_HOST_TOKENS_PER_S)
+    return helps and instead.typical >= _least_named(here.typical, standing)
+
+
+def _least_named(here: float, standing: Comparison) -> float:
+    """Tokens/s from which a model is named beside one that writes so many."""
+    return min(here, _ENOUGH_TOKENS_PER_S) / NOTICEABLE if standing == "better" else _TWICE * here

@@ -62,11 +62,12 @@ def in_the_way(decided: Option, search: Search, machine_name: str) -> Iterator[M
         if 0 < plan.max_context < plan.settings.context:
             yield shorter_fits(plan)
         if plan.limit is not None:  # more memory would not help
-            yield from (way.message for way in plan.ways_out if way.kind == "smaller batch")
+            if (smaller := plan.way_out("smaller batch")) is not None:
+                yield smaller.message
         elif (raised := raised_limit(plan)) is not None:
             yield fact("raised_limit_would_do", mib=raised, level=plan.level)
-        elif plan.settings.users > 1 and (fewer := [way for way in plan.ways_out if way.kind == "fewer users"]):
-            yield from (way.message for way in fewer)
+        elif plan.settings.users > 1 and (fewer := plan.way_out("fewer users")) is not None:
+            yield fewer.message
         elif plan.verdict != "tight":
             yield fact("ways_out_of_none")
         unknown = plan.devices and plan.host.capacity_bytes is None and plan.request.search

@@ -100,18 +100,30 @@ class Search:
             if best is None or exact is None or self.key_of(exact).rank >= self.key_of(best).rank:
                 return exact
 
-    def reaches(self, status: Status, allow: Callable[[Job], bool] = lambda _: True) -> bool:
-        """Whether an option among the jobs that are allowed has this status or a better one, planning no others."""
-        least = RANKS[status]
-        best = self._best(self.weights, allow, least)
-        return best is not None and self.key_of(best).rank >= least
+    def reaches(
+        self,
+        status: Status,
+        allow: Callable[[Job], bool] = lambda _: True,
+        may_be: Callable[[Job], bool] = lambda _: True,
+    ) -> bool:
+        """Whether an option among the jobs that are allowed and `may_be` one has this status or a better one, planning
+        no others. The second is asked late, as it takes longer."""
+        best = self._best(self.weights, allow, RANKS[status], may_be)
+        return best is not None and self.key_of(best).rank >= RANKS[status]
 
-    def may_be_whole(self, job: Job) -> bool:
-        """Whether a plan of this job that keeps its margin may have nothing on the host, as far as can be told without
-        planning it."""
-        return self._bounds.may_be_whole(job)
+    def may_be_whole(self, job: Job, tokens_per_s: float = 0.0) -> bool:
+        """Whether a plan of this job that keeps its margin may have nothing on the host and be so fast, as far as can be
+        told without planning it."""
+        fast = not tokens_per_s or self._bounds.tokens_per_s(job) >= tokens_per_s
+        return fast and self._bounds.may_be_whole(job)
 
-    def _best(self, judged_by: Weights, allow: Callable[[Job], bool], least: int) -> Option | None:
+    def _best(
+        self,
+        judged_by: Weights,
+        allow: Callable[[Job], bool],
+        least: int,
+        may_be: Callable[[Job], bool] = lambda _: True,
+    ) -> Option | None:
         """The best option by `judged_by` alone; of ranks under `least` perhaps another, or None."""
         order = count()
         heap: list[tuple[float, float, int, Job, bool]] = []
@@ -126,6 +138,8 @@ class Search:
             worse, lost, number, job, refined = heapq.heappop(heap)
             if (-worse, -lost) < best_key[:2] or -worse < least:
                 break
+            if not refined and not may_be(job):
+                continue
             if not refined and not job.planned:
                 bound = self._bound(job, judged_by, True, least)
                 heapq.heappush(heap, (-bound.rank, -bound.points, number, job, True))
@@ -179,14 +193,20 @@ class Search:
         for job in self.jobs:
             if job.setup.runtime.engine is not best.setup.runtime.engine or not allow(job):
                 continue
-            if round(job.kept.task, _SHOWN_DIGITS) < round(best.kept.task, _SHOWN_DIGITS) or self._needless(job):
+            if round(job.kept.task, _SHOWN_DIGITS) < round(best.kept.task, _SHOWN_DIGITS):
                 continue
-            if self._bounds.tokens_per_s(job) < NOTICEABLE * speed or (option := self._compared(job)) is None:
+            bound = self._bound(job, judged_by, True, rank)
+            if bound.rank < rank or bound.points <= points - RARE_LEVEL:
+                continue
+            if self._bounds.tokens_per_s(job) < NOTICEABLE * speed or self._needless(job):
+                continue
+            if (option := self._compared(job)) is None:
                 continue
             key = self.key_of(option, judged_by)
-            if key.rank < rank or key.points <= points - RARE_LEVEL or option.plan.max_context < best.plan.max_context:
+            if key.rank < rank or key.points <= points - RARE_LEVEL:
                 continue
-            if (option.figures.tokens_per_s or 0) >= NOTICEABLE * speed:
+            faster = (option.figures.tokens_per_s or 0) >= NOTICEABLE * speed
+            if faster and option.plan.max_context >= best.plan.max_context:
                 yield option
 
     def _with_needed_cache(self, best: Option, allow: Callable[[Job], bool], judged_by: Weights) -> Option:

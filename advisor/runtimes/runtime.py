@@ -18,7 +18,7 @@ from advisor.runtimes.launch import Command, Launch, command_line
 from advisor.runtimes.server import ServerOptions
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
-from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
+from advisor.sizing.plan import LevelOnMachine, Plan, WayKind, WayOut
 from advisor.sizing.rates import PaceOf
 from advisor.sizing.request import PlanRequest, RuntimeOptions
 from advisor.sizing.runtime_id import RuntimeId
@@ -174,8 +174,8 @@ class Runtime(ABC):
         """See `Plan.offload_needs_host_bytes`."""
 
     @abstractmethod
-    def ways_out(self, plan: Plan) -> tuple[WayOut, ...]:
-        """See `Plan.ways_out`."""
+    def way_out(self, plan: Plan, kind: WayKind) -> WayOut | None:
+        """See `Plan.way_out`."""
 
     @abstractmethod
     def glance(self, request: PlanRequest) -> tuple[LevelOnMachine, ...] | None:
@@ -211,8 +211,8 @@ class WholeOnDevices(Runtime):
     def offload_bytes(self, plan: Plan) -> int | None:
         return None
 
-    def ways_out(self, plan: Plan) -> tuple[WayOut, ...]:
-        return ()
+    def way_out(self, plan: Plan, kind: WayKind) -> WayOut | None:
+        return None
 
     def glance(self, request: PlanRequest) -> tuple[LevelOnMachine, ...] | None:
         return None

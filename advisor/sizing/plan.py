@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from advisor.formats.gguf_sizes import SizedLevel
 from advisor.formats.level_id import LevelId
@@ -119,7 +119,7 @@ class Planner(Protocol):
     def longest_context(self, plan: Plan) -> int: ...
     def requests_held(self, plan: Plan, tokens: int) -> float | None: ...
     def offload_bytes(self, plan: Plan) -> int | None: ...
-    def ways_out(self, plan: Plan) -> tuple[WayOut, ...]: ...
+    def way_out(self, plan: Plan, kind: WayKind) -> WayOut | None: ...
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,11 @@ class Plan:
     @cached_property
     def ways_out(self) -> tuple[WayOut, ...]:
         """The nearest changes that make it fit, nothing for a plan that fits. Searched for when asked."""
-        return self.by.ways_out(self)
+        return tuple(way for kind in get_args(WayKind) if (way := self.way_out(kind)) is not None)
+
+    def way_out(self, kind: WayKind) -> WayOut | None:
+        """The nearest change of one kind that makes it fit; None: it fits, or no such change does."""
+        return self.by.way_out(self, kind)
 
     @property
     def served_share(self) -> float | None:

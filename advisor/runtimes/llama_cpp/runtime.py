@@ -25,13 +25,13 @@ from advisor.runtimes.llama_cpp.memory_lines import memory_lines
 from advisor.runtimes.llama_cpp.overview import overview
 from advisor.runtimes.llama_cpp.plans import LevelPlanner, gguf_level, levels_of, plan_gguf
 from advisor.runtimes.llama_cpp.stack import with_stack
-from advisor.runtimes.llama_cpp.ways_out import ways_out
+from advisor.runtimes.llama_cpp.ways_out import way_out
 from advisor.runtimes.runtime import Ladder, Limits, Runtime, SpeedTraits
 from advisor.runtimes.server import ServerOptions
 from advisor.sizing.held_requests import held_where_set_aside
 from advisor.sizing.memory import Memory
 from advisor.sizing.memory_line import MemoryLine
-from advisor.sizing.plan import LevelOnMachine, Plan, WayOut
+from advisor.sizing.plan import LevelOnMachine, Plan, WayKind, WayOut
 from advisor.sizing.rates import PaceOf
 from advisor.sizing.request import Levels, PlanRequest
 from advisor.sizing.runtime_id import RuntimeId
@@ -103,8 +103,8 @@ class LlamaCpp(Runtime):
     def offload_bytes(self, plan: Plan) -> int | None:
         return LevelPlanner.of(plan).offload_bytes(plan)
 
-    def ways_out(self, plan: Plan) -> tuple[WayOut, ...]:
-        return ways_out(plan)
+    def way_out(self, plan: Plan, kind: WayKind) -> WayOut | None:
+        return way_out(plan, kind)
 
     def glance(self, request: PlanRequest) -> tuple[LevelOnMachine, ...] | None:
         """Where the placement is searched for; what is told where to lie has to be planned."""

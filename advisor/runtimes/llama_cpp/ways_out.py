@@ -11,28 +11,33 @@ from advisor.foundation.message import NOTHING, fact
 from advisor.runtimes.llama_cpp.checks import MAX_DEVICES, cache_type_refusal
 from advisor.runtimes.llama_cpp.plans import LevelPlanner
 from advisor.sizing.memory import Device
-from advisor.sizing.plan import Plan, WayOut
+from advisor.sizing.plan import Plan, WayKind, WayOut
 
 _SMALLER_CACHE = "q8_0"
 _LEAST_BATCH = 32
 _MORE_TRIES = 6  # numbers of devices looked at beyond the fewest whose memory could be enough
 
 
-def ways_out(plan: Plan) -> tuple[WayOut, ...]:
-    """The nearest changes with which a plan fits, each on its own; each was planned and does fit."""
+def way_out(plan: Plan, kind: WayKind) -> WayOut | None:
+    """The nearest change of a kind with which a plan fits; it was planned and does fit."""
     if plan.fits or not isinstance(sized := plan.sized, SizedLevel):
-        return ()
+        return None
     planner = LevelPlanner.of(plan)
-    found = (
-        _lower_level(planner, plan),
-        _shorter_context(plan),
-        _fewer_users(planner, sized),
-        _smaller_cache(planner, sized),
-        _smaller_batch(planner, plan, sized),
-        _more_devices(planner, plan, sized),
-        _host_memory(planner, plan),
-    )
-    return tuple(way for way in found if way is not None)
+    match kind:
+        case "lower level":
+            return _lower_level(planner, plan)
+        case "shorter context":
+            return _shorter_context(plan)
+        case "fewer users":
+            return _fewer_users(planner, sized)
+        case "smaller KV cache":
+            return _smaller_cache(planner, sized)
+        case "smaller batch":
+            return _smaller_batch(planner, plan, sized)
+        case "more devices":
+            return _more_devices(planner, plan, sized)
+        case "host memory":
+            return _host_memory(planner, plan)
 
 
 def _lower_level(planner: LevelPlanner, plan: Plan) -> WayOut | None:

@@ -117,6 +117,21 @@ def test_whether_a_status_is_reached_is_known_without_searching_further(number: 
             assert search_of(question_of(number)).reaches(status, in_question) is expected, (status, bits)
 
 
+@pytest.mark.parametrize("number", range(0, 25, 3))
+def test_what_may_be_whole_and_so_fast_is_known_before_it_is_planned(number: int) -> None:
+    try:
+        every = planned(question_of(number))
+    except InputError as refusal:
+        pytest.skip(str(refusal))
+    for job in every.jobs:
+        if (option := job.option) is None or not option.plan.fits or option.figures.host_share is not None:
+            continue
+        speed = option.figures.tokens_per_s or 0.0
+        assert every.may_be_whole(job, speed), (job.level, job.setup.runtime.id)
+        if option.setup.speed_is_known and job.level is not None and speed:
+            assert not every.may_be_whole(job, 1e7)
+
+
 def test_few_levels_are_planned() -> None:
     search = search_of(Question.from_query("model=qwen3-32b&machine=rtx-4090&host_memory_gib=64"))
     search.best()
