@@ -112,8 +112,8 @@ class Search:
         return best is not None and self.key_of(best).rank >= RANKS[status]
 
     def may_be_whole(self, job: Job, tokens_per_s: float = 0.0) -> bool:
-        """Whether a plan of this job that keeps its margin may have nothing on the host and be so fast, as far as can be
-        told without planning it."""
+        """Whether a plan of this job that keeps its margin may have nothing on the host and be so fast, as far as is
+        known before it is planned."""
         fast = not tokens_per_s or self._bounds.tokens_per_s(job) >= tokens_per_s
         return fast and self._bounds.may_be_whole(job)
 
