@@ -60,6 +60,11 @@ class Option:
         """Whether it fits with margin and breaks no rule."""
         return self.plan.fits and not self.unmet
 
+    @property
+    def missed(self) -> float:
+        """How many rules it breaks, each counted by how far up to twice."""
+        return sum(1 + min(1.0, 1.0 if one.gap is None else one.gap) for one in self.unmet)
+
 
 def _speed_of(candidate: Candidate) -> Range | None:
     """A card that is nearly full counts as fast as it is at best."""

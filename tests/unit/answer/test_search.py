@@ -94,7 +94,7 @@ def test_no_plan_is_better_than_its_bound(number: int) -> None:
     except InputError as refusal:
         pytest.skip(str(refusal))
     for job, same in zip(search.jobs, every.jobs, strict=True):
-        coarse, refined = (search._bound(job, search.weights, refined=one)[:2] for one in (False, True))
+        coarse, refined = (search.bound(job, search.weights, refined=one)[:2] for one in (False, True))
         if same.option is not None and (key := search.key_of(same.option)[:2])[0] > 0:
             assert key <= refined <= coarse, (job.level, job.setup.runtime.id)
 
@@ -147,7 +147,7 @@ def test_a_smaller_cache_is_looked_at_where_users_wait_for_room() -> None:
     waiting = [job for job in waiting if job.option is not None and job.option.figures.served < 1]
     smaller = [job for job in search.jobs if job.whole in waiting]
     assert smaller
-    assert not any(search._needless(job) for job in smaller)
+    assert not any(search.is_needless(job) for job in smaller)
     best = search.best()
     assert best is not None
     assert best.figures.served == 1
