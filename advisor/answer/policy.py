@@ -64,14 +64,14 @@ PARTLY_ON_HOST, ALL_ON_HOST = 0.3, 1.0  # prompts are slow, and ranges wide; the
 RARE_LEVEL = 0.1  # few publish it
 CODEBOOK_ELSEWHERE = 0.3  # i-quants decode slower on CPUs and outside CUDA and ROCm, which no evidence here shows
 THREE_BITS = 0.5
-# What a server computes with as it is stored, from MANY_USERS on: few bits that every batch must turn into 16 lose
+# What a server computes with as it is stored, from VLLM_FROM_USERS on: few bits that every batch must turn into 16 lose
 # throughput that no estimate of reading them tells.
 COMPUTED_AS_STORED = 0.5
 UNDER_THE_FLOOR = 3.0  # below GOOD_PERCENT: what no gain in speed that is merely wished for is worth
 OTHERS_WAIT = 2.0  # by the share of full contexts that a paged cache does not hold
 IDLE_CARDS = 0.05  # an equal plan on all cards leaves more room
 USUAL_FOR_FEW, USUAL_FOR_MANY = 0.5, 1.5  # the engine that people run for so many users
-VLLM_FROM_USERS = 8  # counted in full
+VLLM_FROM_USERS = 8  # counted in full; on a desk, where GPU and host share one memory, from FEW_AT_MOST on
 FEW_AT_MOST = 16  # users; for more nobody is offered an engine made for few beside one made for many
 LOSS_WITHOUT_EVIDENCE = 3.0  # points, of 4 bits and more that nobody has measured
 LOSS_OF_FEW_BITS = 10.0  # of less

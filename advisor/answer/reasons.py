@@ -10,8 +10,9 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
-from advisor.answer.policy import READING_TOKENS_PER_S, VISIBLE_POINTS
+from advisor.answer.policy import MANY_USERS, READING_TOKENS_PER_S, VISIBLE_POINTS
 from advisor.answer.search import Search
+from advisor.answer.utility import SERVERS
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import NOTHING, Message, Span, fact
@@ -282,11 +283,26 @@ def _why_so(found: Answer, chosen: Candidate) -> Iterator[Message]:
             yield fact("why_vllm", n=users, runtime=runtime_name(found.runtime))
         else:
             yield fact("why_this_engine", n=users, runtime=runtime_name(found.runtime))
+            yield from _why_no_server(found)
     if not decided.setup.whole_cache and (kind := small_cache(decided)):
         yield _why_small_cache(found, kind)
     entry = found.entry.entry
     if entry is not None and entry.variant == "reasoning" and chosen.plan.max_context < _SHORT_FOR_THOUGHT:
         yield fact("thinks_long", reach=chosen.plan.max_context)
+
+
+def _why_no_server(found: Answer) -> Iterator[Message]:
+    """For so many users that an engine made for them is expected: how few it would hold, where that is why."""
+    users, here = found.question.workload.users, found.decided.setup.runtime.engine
+    if users < MANY_USERS or here in SERVERS:
+        return
+    asked = map(found.search.compared, (job for job in found.search.jobs if job.traits.engine in SERVERS))
+    servers = [option for option in asked if option is not None and option.plan.at_once is not None]
+    most = max(servers, key=lambda option: option.plan.at_once or 0, default=None)
+    held = 0 if most is None else int(most.plan.at_once or 0)
+    if most is None or held < 1 or any(option.plan.fits for option in servers):
+        return
+    yield fact("server_holds_few", n=held, users=users, runtime=most.setup.runtime.name, level=most.plan.level)
 
 
 def _why_small_cache(found: Answer, kind: str) -> Message:

@@ -162,14 +162,15 @@ class Search(Jobs):
                 yield option
 
     def _at_no_loss(self, best: Option, allow: Callable[[Job], bool], judged_by: Weights) -> Iterator[Option]:
-        """Options of the same engine that keep as much at the task as far as it is shown, are noticeably faster where
-        that is felt, and are worth nearly the same in all."""
+        """Options that keep as much at the task as far as it is shown, are noticeably faster where that is felt, and are
+        worth nearly the same in all; for many users those of the same engine."""
         speed, most = best.figures.tokens_per_s, math.inf if judged_by.always_faster else ENOUGH_TOKENS_PER_S
         if speed is None or NOTICEABLE * speed > most:
             return
         rank, points, *_ = self.key_of(best, judged_by)
         for job in self.jobs:
-            if job.setup.runtime.engine is not best.setup.runtime.engine or not allow(job):
+            alike = job.setup.runtime.engine is best.setup.runtime.engine or self.users <= MANY_USERS
+            if not alike or not allow(job):
                 continue
             if round(job.kept.task, _SHOWN_DIGITS) < round(best.kept.task, _SHOWN_DIGITS):
                 continue

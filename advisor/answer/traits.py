@@ -28,6 +28,7 @@ def traits_of(setup: Setup, level_id: LevelId | None, native: bool) -> Traits:
         codebook=name.startswith("IQ"),
         codebook_slow=setup.hardware.backend not in _FAST_CODEBOOKS or not setup.hardware.cards,
         idle_cards=not setup.all_cards,
+        one_desk=setup.hardware.machine.unified,
         unpacked=isinstance(level, SafetensorsLevel) and not native and _is_unpacked(setup, level),
     )
 

@@ -61,6 +61,7 @@ class Traits:
     codebook_slow: bool = False  # where those decode slowly wherever they lie
     idle_cards: bool = False
     unpacked: bool = False  # few bits, made from an original of more, that a server turns into 16 bits to compute
+    one_desk: bool = False  # a GPU that shares the host's memory: of a machine for few, whatever the engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +91,25 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
         points -= CODEBOOK_ELSEWHERE
     points -= UNDER_THE_FLOOR * (kept.overall < GOOD_PERCENT)
     points -= RARE_LEVEL * (not traits.common) + THREE_BITS * (traits.bits < 4) + IDLE_CARDS * traits.idle_cards
-    points += COMPUTED_AS_STORED * (users >= MANY_USERS and traits.engine in SERVERS and not traits.unpacked)
+    stored = traits.engine in SERVERS and not traits.unpacked
+    points += COMPUTED_AS_STORED * (stored and users >= _in_full_from(traits))
     points -= OTHERS_WAIT * (1 - figures.served)
     points += weights.users * math.log2(max(figures.users_that_fit, 1.0))
     if figures.cost is not None:
         points -= weights.money * math.log2(max(figures.cost, _AS_GOOD_AS_FREE))
-    return points + usual_engine_points(traits.engine, users)
+    return points + usual_engine_points(traits, users)
 
 
-def usual_engine_points(engine: RuntimeId, users: int) -> float:
+def usual_engine_points(traits: Traits, users: int) -> float:
     """llama.cpp and MLX are what people run for themselves, vLLM and SGLang what they run for many."""
-    if engine in SERVERS:
-        return USUAL_FOR_MANY * min(1.0, (users - 1) / (VLLM_FROM_USERS - 1))
+    if traits.engine in SERVERS:
+        return USUAL_FOR_MANY * min(1.0, (users - 1) / (_in_full_from(traits) - 1))
     return USUAL_FOR_FEW
+
+
+def _in_full_from(traits: Traits) -> int:
+    """From how many users on what speaks for an engine made for many does so in full."""
+    return FEW_AT_MOST if traits.one_desk else VLLM_FROM_USERS
 
 
 def is_offered(engine: RuntimeId, beside: RuntimeId, users: int) -> bool:

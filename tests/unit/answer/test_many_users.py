@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import product
+
 import pytest
 
 from advisor.answer.answer import answer
 from advisor.answer.choices import choices
 from advisor.answer.flips import flips
+from advisor.answer.reasons import reasons
+from advisor.formats.safetensors_levels import SAFETENSORS_LEVELS
 from advisor.foundation.errors import InputError
 from advisor.question.question import Question
 from advisor.sizing.runtime_id import RuntimeId
@@ -47,3 +52,27 @@ def test_nobody_is_offered_an_engine_for_few_beside_one_for_many() -> None:
 
     assert RuntimeId.LLAMA_CPP in engines(8)
     assert engines(64) == {RuntimeId.VLLM}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "model=glm-5.1&machine=b200-sxm-180gb&gpus=8&users=64&context=65536",
+        "model=glm-5.1&machine=b200-sxm-180gb&gpus=8&users=48&context=98304",
+        "model=qwen3-32b&machine=rtx-5090&users=16&context=9472",
+    ],
+)
+def test_how_few_an_engine_for_many_would_hold_is_true(query: str) -> None:
+    """Asked of each of its levels and caches: none runs, the best of them holds as many as is said."""
+    question = Question.from_query(query)
+    found = answer(question)
+    assert found.runtime is RuntimeId.LLAMA_CPP
+    (said,) = [dict(one.figures) for one in reasons(found) if one.kind == "server_holds_few"]
+    held: dict[str, float] = {}
+    for level, kv_fp8 in product(SAFETENSORS_LEVELS, (False, True)):
+        with suppress(InputError):  # not every level is loaded here
+            asked = answer(question.with_values(runtime="vllm", level=level, kv_fp8=kv_fp8))
+            assert not asked.shown.plan.fits, (level, kv_fp8)
+            held[level] = max(held.get(level, 0), asked.shown.plan.at_once or 0)
+    assert int(max(held.values())) == said["n"]
+    assert int(held[str(said["level"])]) == said["n"]
