@@ -162,7 +162,7 @@ class Search(Jobs):
                 yield option
 
     def _at_no_loss(self, best: Option, allow: Callable[[Job], bool], judged_by: Weights) -> Iterator[Option]:
-        """Options that keep as much at the task as far as it is shown, are noticeably faster where that is felt, and are
+        """Options that keep as much at the task as far as it is shown, are noticeably faster where that is felt and are
         worth nearly the same in all; for many users those of the same engine."""
         speed, most = best.figures.tokens_per_s, math.inf if judged_by.always_faster else ENOUGH_TOKENS_PER_S
         if speed is None or NOTICEABLE * speed > most:
