@@ -12,7 +12,7 @@ from advisor.answer.option import Option
 from advisor.answer.plans import runtime_name
 from advisor.answer.policy import MANY_USERS, READING_TOKENS_PER_S, VISIBLE_POINTS
 from advisor.answer.search import Search
-from advisor.answer.utility import SERVERS
+from advisor.answer.utility import SERVERS, decodes_slowly
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.evidence_words import counted
 from advisor.foundation.message import NOTHING, Message, Span, fact
@@ -71,6 +71,8 @@ def in_the_way(decided: Option, search: Search, machine_name: str) -> Iterator[M
             yield fewer.message
         elif plan.verdict != "tight":
             yield fact("ways_out_of_none")
+        if plan.limit is None and plan.at_once is not None and 1 <= plan.at_once < plan.settings.users:
+            yield fact("would_hold_few", n=int(plan.at_once), users=plan.settings.users, level=plan.level)
         unknown = plan.devices and plan.host.capacity_bytes is None and plan.request.search
         if unknown and (needed := plan.offload_needs_host_bytes):
             alone = len({job.level for job in search.jobs}) == 1
@@ -201,6 +203,8 @@ def _against(above: Option, decided: Option) -> Message:
         return fact("against_served", share=100 * above.figures.served)
     if decided.setup.whole_cache and (kind := small_cache(above)):
         return fact("against_small_cache", kind=kind)
+    if decodes_slowly(above.traits, above.figures) and not decodes_slowly(decided.traits, decided.figures):
+        return fact("against_codebook")
     if above.traits.unpacked and not decided.traits.unpacked:
         return fact("against_unpacked")
     if (more := _held_bytes(above.plan) - _held_bytes(decided.plan)) > 0:

@@ -87,8 +87,7 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
         points += speed_points(figures.tokens_per_s, weights, users, wish)
     if figures.host_share is not None:
         points -= PARTLY_ON_HOST + ALL_ON_HOST * figures.host_share
-    if traits.codebook and (traits.codebook_slow or figures.host_share is not None):
-        points -= CODEBOOK_ELSEWHERE
+    points -= CODEBOOK_ELSEWHERE * decodes_slowly(traits, figures)
     points -= UNDER_THE_FLOOR * (kept.overall < GOOD_PERCENT)
     points -= RARE_LEVEL * (not traits.common) + THREE_BITS * (traits.bits < 4) + IDLE_CARDS * traits.idle_cards
     stored = traits.engine in SERVERS and not traits.unpacked
@@ -98,6 +97,11 @@ def utility(kept: Kept, traits: Traits, figures: Figures, weights: Weights, user
     if figures.cost is not None:
         points -= weights.money * math.log2(max(figures.cost, _AS_GOOD_AS_FREE))
     return points + usual_engine_points(traits, users)
+
+
+def decodes_slowly(traits: Traits, figures: Figures) -> bool:
+    """Whether an i-quant is unpacked by something else than CUDA or ROCm, be it in part; no estimate of speed tells."""
+    return traits.codebook and (traits.codebook_slow or figures.host_share is not None)
 
 
 def usual_engine_points(traits: Traits, users: int) -> float:

@@ -54,6 +54,15 @@ def test_what_the_next_level_lacks_is_true_when_it_is_asked_for(memory_gib: floa
     assert without.shown.plan.fits is (kind == "best_with_margin")
 
 
+def test_an_i_quant_on_a_processor_is_passed_over_for_what_it_is() -> None:
+    """It keeps as much and is smaller: what speaks against it is in no figure."""
+    found = asked("model=deepseek-r1-0528&machine=epyc-genoa-12ch-ddr5-4800&memory_gib=768")
+    figures: dict[str, Any] = dict(reasons(found)[0].figures)
+    assert str(figures["above"]).startswith("IQ")
+    assert not found.shown.level.startswith("IQ")
+    assert figures["against"].kind == "against_codebook"
+
+
 def _reasons_of(seed: str, count: int) -> Iterator[tuple[Answer, Message]]:
     """What is run as drawn, and why at this level."""
     for number in range(count):

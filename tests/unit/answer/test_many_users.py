@@ -76,3 +76,14 @@ def test_how_few_an_engine_for_many_would_hold_is_true(query: str) -> None:
             held[level] = max(held.get(level, 0), asked.shown.plan.at_once or 0)
     assert int(max(held.values())) == said["n"]
     assert int(held[str(said["level"])]) == said["n"]
+
+
+def test_how_many_a_plan_that_does_not_fit_would_hold_is_what_it_holds() -> None:
+    question = Question.from_query("model=gpt-oss-120b&machine=h100-sxm5-80gb&users=64&context=16384")
+    found = answer(question)
+    (said,) = [dict(one.figures) for one in reasons(found) if one.kind == "would_hold_few"]
+    held = int(str(said["n"]))
+    assert 1 <= held < 32
+    fewer = answer(question.with_values(users=held, runtime="vllm", level=said["level"]))
+    assert fewer.shown.plan.fits
+    assert (fewer.shown.plan.at_once or 0) >= held
