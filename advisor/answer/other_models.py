@@ -76,6 +76,8 @@ def other_model(found: Answer) -> OtherModel | None:
         instead = bad or (short and standing in ("better", "comparable"))
         if not instead and not _may_be_named(found, entry, standing):
             continue
+        if _keeps_too_little_only(found) and standing not in ("better", "comparable"):
+            continue
         demand = _demand_of(found, entry)
         if demand.bytes >= _room(found) or any(demand.is_no_less_than(one) for one in failed):
             continue
@@ -92,6 +94,12 @@ def other_model(found: Answer) -> OtherModel | None:
         if named is None and (other.leads or _worth_naming(found, there, standing)):
             named = other
     return named
+
+
+def _keeps_too_little_only(found: Answer) -> bool:
+    """Whether it runs and merely keeps less than was asked for: all of a model that can do less is no more than that."""
+    unmet = found.decided.unmet
+    return found.shown.plan.fits and bool(unmet) and all(one.requirement == "min_quality" for one in unmet)
 
 
 def question_about(question: Question, model_id: str) -> Question:

@@ -16,7 +16,7 @@ from advisor.question.question import Question
 from advisor.runtimes.defaults import Taken
 from advisor.runtimes.registry import RUNTIMES, find_runtime, runtime_by
 from advisor.runtimes.runtime import Runtime
-from advisor.runtimes.support import Support
+from advisor.runtimes.support import Support, machine_refusal
 from advisor.sizing.plan import Plan
 from advisor.sizing.rates import Rates
 from advisor.sizing.request import Adapters, Checkpoint, DraftModel, GgufFile, Levels, PlanRequest, Vision
@@ -139,7 +139,8 @@ def check_stack(question: Question, entry: ResolvedModel, model: Model, by: Runt
 def none_planned(request: PlanRequest, by: Runtime, hardware: Hardware) -> Message:
     """Why there is no level at all, and which runtime would do."""
     llama_cpp = runtime_by(RuntimeId.LLAMA_CPP).id
-    elsewhere = request.model.runtime_note or by.engine is llama_cpp
+    nowhere = request.chip is not None and machine_refusal(llama_cpp, request.chip)
+    elsewhere = request.model.runtime_note or by.engine is llama_cpp or nowhere
     instead = sentence("choose another machine") if elsewhere else sentence("use runtime={name}", name=llama_cpp)
     return sentence(
         "No level of {model} runs with {runtime} on {machine}: {why:clause}; {instead}.",

@@ -9,11 +9,12 @@ from advisor.machines.capacity import CPU_KIND
 from advisor.machines.machine import Machine
 
 CPU = "CPU"
+GAUDI = "Gaudi"  # Intel's, which runs nothing that is made for Intel's GPUs
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """What runs it: a vendor or "CPU", and its generation, such as "8.9" or "gfx942" (None: not known)."""
+    """What runs it: a vendor, "CPU" or "Gaudi", and its generation, such as "8.9" or "gfx942" (None: not known)."""
 
     vendor: str
     generation: str | None = None
@@ -33,4 +34,5 @@ class Chip:
 
 def chip_of(machine: Machine) -> Chip:
     """What a machine of the catalogue computes with."""
-    return Chip(CPU if machine.kind == CPU_KIND else machine.vendor, machine.compute_capability)
+    kind = CPU if machine.kind == CPU_KIND else GAUDI if machine.architecture == GAUDI else machine.vendor
+    return Chip(kind, machine.compute_capability)

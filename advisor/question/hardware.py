@@ -19,6 +19,7 @@ from advisor.machines.ram import Ram
 from advisor.question.configuration import AUTO, CUSTOM_MACHINE, NO_OTHERS, MachineChoice, OtherPrograms
 from advisor.runtimes.llama_cpp.checks import check_vendors
 from advisor.runtimes.registry import runtime_by
+from advisor.runtimes.support import machine_refusal
 from advisor.sizing.memory import BufferLimit, Device, Memory
 from advisor.sizing.rates import USUAL_HOST_BANDWIDTH
 from advisor.sizing.runtime_id import RuntimeId
@@ -288,6 +289,8 @@ def _backend(asked: str, first: Machine, cards: tuple[Machine, ...], runtime: Ru
                 runtime=runtime,
             )
         backend = default_backend(first, runtime)
+    elif why := next(filter(None, (machine_refusal(RuntimeId.LLAMA_CPP, card) for card in cards)), None):
+        raise InputError("{why}.", why=why)
     check_vendors({card.vendor for card in cards if card.vendor != "generic"}, backend)
     return backend
 

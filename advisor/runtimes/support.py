@@ -19,7 +19,7 @@ from advisor.foundation.csv_rows import Filled
 from advisor.foundation.kept_rows import Rows, kept_rows
 from advisor.foundation.message import Message, as_it_is, sentence
 from advisor.foundation.places import data_folder
-from advisor.machines.chip import CPU, Chip, chip_of
+from advisor.machines.chip import CPU, GAUDI, Chip, chip_of
 from advisor.machines.machine import Machine
 from advisor.sizing.runtime_id import RuntimeId
 
@@ -98,7 +98,7 @@ class Row(BaseModel):
     def _known_hardware(cls, value: str) -> str:
         vendor, *generations = value.split()
         wanted = _RANGE.fullmatch if vendor == "NVIDIA" else re.compile(r"gfx[0-9a-f]+").fullmatch
-        if vendor not in (ANY, CPU, "NVIDIA", "AMD", "Intel", "Apple") or (
+        if vendor not in (ANY, CPU, "NVIDIA", "AMD", "Intel", GAUDI, "Apple") or (
             generations and (vendor not in ("NVIDIA", "AMD") or not all(wanted(one) for one in generations))
         ):
             raise ValueError("hardware must be any, or a vendor with its generations such as 'NVIDIA 7.5+'")
@@ -260,7 +260,9 @@ def _support(runtime: RuntimeId, stored: Format, chip: Chip) -> Support:
 
 
 def _best(rows: Sequence[Row]) -> Row | None:
-    """The first row that loads something, else the first: a generation may not be known."""
+    """The first row that loads something, else the first, as a generation may not be known; a row about this very
+    vendor goes before one about any."""
+    rows = [row for row in rows if row.vendor != ANY] or rows
     return next((row for row in rows if row.loads == "yes"), rows[0] if rows else None)
 
 

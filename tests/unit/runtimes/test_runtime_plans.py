@@ -55,7 +55,9 @@ def test_vllm_plans_or_names_why_and_what_runs_instead(machine_id: str) -> None:
         with pytest.raises(InputError) as caught:
             asked(query)
         sentence = str(caught.value)
-        assert sentence.endswith(("; use runtime=llama.cpp.", ": use llama.cpp."))
+        nowhere = machine_refusal(RuntimeId.LLAMA_CPP, one)
+        ends = ("; choose another machine.",) if nowhere else ("; use runtime=llama.cpp.", ": use llama.cpp.")
+        assert sentence.endswith(ends)
         assert one.name in sentence
         if one.kind != "cpu-platform":
             assert say(refusal) in sentence
@@ -65,6 +67,13 @@ def test_vllm_plans_or_names_why_and_what_runs_instead(machine_id: str) -> None:
     fp8 = one.vendor == "NVIDIA" or str(one.compute_capability).startswith(("gfx94", "gfx95", "gfx12"))
     assert ("FP8-dynamic" in levels(found)) == fp8
     assert ("NF4" in levels(found)) == (one.vendor == "NVIDIA")
+
+
+@pytest.mark.parametrize("more", ["", "&runtime=llama.cpp", "&runtime=ollama", "&level=Q4_K_M", "&users=16"])
+@pytest.mark.parametrize("where", ["gaudi3", "gaudi2&gpus=8", "arc-b580&other_machine=gaudi3"])
+def test_nothing_is_planned_on_what_no_engine_sized_here_drives(where: str, more: str) -> None:
+    with pytest.raises(InputError, match=r"^llama.cpp has no backend for Gaudi"):
+        asked(f"model=llama-3.1-8b-instruct&machine={where}{more}")
 
 
 @pytest.mark.parametrize(
