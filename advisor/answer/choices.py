@@ -9,12 +9,11 @@ from typing import Literal
 from advisor.answer.answer import Answer
 from advisor.answer.job import Job
 from advisor.answer.option import Option
+from advisor.answer.option_words import at_speed, keeping
 from advisor.answer.other_models import OtherModel, other_model
 from advisor.answer.policy import (
-    ALL_KEPT,
     ENOUGH_TOKENS_PER_S,
     GOOD_BITS,
-    NEARLY_ALL_KEPT,
     NOTICEABLE,
     VISIBLE_POINTS,
     WEIGHTS,
@@ -264,17 +263,3 @@ def _free_share(found: Answer) -> float:
     capacity = sum(device.capacity_bytes or 0 for device in plan.devices) or plan.host.capacity_bytes or 0
     free = sum(device.free_bytes or 0 for device in plan.devices) if plan.devices else plan.host.free_bytes or 0
     return free / capacity if capacity else 0.0
-
-
-def keeping(option: Option) -> Message:
-    kept = option.candidate.kept
-    if kept is None:
-        return NOTHING
-    if kept.typical >= ALL_KEPT:
-        return fact("keeping_all")
-    return fact("keeping_nearly_all") if kept.typical >= NEARLY_ALL_KEPT else fact("keeping", kept=kept.typical)
-
-
-def at_speed(option: Option) -> Message:
-    speed = option.candidate.tokens_per_s
-    return NOTHING if speed is None else fact("at_tokens_per_s", speed=speed.typical)

@@ -14,7 +14,9 @@ from itertools import islice
 
 from advisor.answer.answer import Answer, answered
 from advisor.answer.decide import decided_by, search_for
+from advisor.answer.other_levels import at_another_level
 from advisor.answer.policy import GOOD_BITS, GOOD_TOKENS_PER_S, NOTICEABLE
+from advisor.answer.status import BAD
 from advisor.answer.utility import is_offered
 from advisor.foundation.caches import kept_beside
 from advisor.foundation.errors import InputError
@@ -32,7 +34,6 @@ _SMALL_CACHE = "q8_0"
 _BITS_TO_FIT = 4.5  # of a weight, and somewhat less than Q4_K_M has: what is larger does not fit at 4 bits
 _GENERAL = ("instruct", "reasoning")
 _CODER = re.compile(r"code|devstral", re.IGNORECASE)
-_BAD = ("does not fit", "not as asked", "last resort", "slow")
 # What fixes one model's levels, layers or companions says nothing about another.
 _OF_ONE_MODEL = (
     *("level", "imatrix", "mtp", "draft", "draft_accepted_percent", "context_used"),
@@ -64,10 +65,10 @@ class OtherModel:
 @kept_beside
 def other_model(found: Answer) -> OtherModel | None:
     """The best model to run here instead, where the one asked for runs badly, or clearly better and no slower."""
-    if not found.shown.writes:
+    if not found.shown.writes or at_another_level(found) is not None:
         return None
     # A level that was asked for and lacks its margin alone is helped by the next smaller one.
-    bad = found.status in _BAD or (found.chosen is None and "level" not in found.question.given)
+    bad = found.status in BAD or (found.chosen is None and "level" not in found.question.given)
     short = not bad and not found.shown.as_fast_as(found.question.requirements.min_tokens_per_s)
     named, most, tried, planned = None, _TRIED_IF_SLOW if short else 1, 0, 0
     failed: list[_Demand] = []
@@ -97,7 +98,7 @@ def other_model(found: Answer) -> OtherModel | None:
 
 
 def _keeps_too_little_only(found: Answer) -> bool:
-    """Whether it runs and merely keeps less than was asked for: all of a model that can do less is no more than that."""
+    """Whether it runs and merely keeps less than was asked for: all of a model that can do less is not more."""
     unmet = found.decided.unmet
     return found.shown.plan.fits and bool(unmet) and all(one.requirement == "min_quality" for one in unmet)
 

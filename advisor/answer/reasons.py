@@ -9,6 +9,7 @@ from dataclasses import replace
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.option import Option
+from advisor.answer.other_levels import at_another_level, runs_at_another_level
 from advisor.answer.plans import runtime_name
 from advisor.answer.policy import MANY_USERS, READING_TOKENS_PER_S, VISIBLE_POINTS
 from advisor.answer.search import Search
@@ -37,9 +38,12 @@ _BASES = {
 @kept_beside
 def reasons(found: Answer) -> tuple[Message, ...]:
     """Why, most important first; where nothing is to be run, what stands in the way."""
-    if found.chosen is None:
-        return tuple(in_the_way(found.decided, found.search, found.machine_name))
-    return tuple(_why(found, found.chosen))
+    if found.chosen is not None:
+        return tuple(_why(found, found.chosen))
+    first, *others = in_the_way(found.decided, found.search, found.machine_name)
+    if (instead := at_another_level(found)) is None:
+        return first, *others
+    return first, runs_at_another_level(instead), *(said for said in others if said.kind != "ways_out_of_none")
 
 
 def small_cache(option: Option) -> str | None:

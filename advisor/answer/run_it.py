@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.answer.choices import at_speed, keeping
 from advisor.answer.launching import launch_of
 from advisor.answer.option import Option
+from advisor.answer.option_words import at_speed, keeping
 from advisor.answer.policy import WEIGHTS
 from advisor.answer.run_files import LINE_MBIT_PER_S, Files, Sizes, files_of, made_from, sizes_of
 from advisor.answer.setups import Subject, refusal_here, setups_of

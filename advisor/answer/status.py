@@ -15,6 +15,7 @@ from advisor.answer.policy import (
 
 Status = Literal["good", "limited", "slow", "last resort", "does not fit", "not as asked"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+BAD: tuple[Status, ...] = ("does not fit", "not as asked", "last resort", "slow")  # whoever asks needs something else
 
 
 def status_by(overall: float, bits: float, tokens_per_s: float | None) -> Status:

@@ -6,6 +6,7 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.choices import standing_words
 from advisor.answer.option import host_share_of
+from advisor.answer.other_levels import at_another_level, runs_at_another_level
 from advisor.answer.other_models import OtherModel, other_model
 from advisor.answer.plans import refuses_input
 from advisor.answer.policy import ALL_KEPT, NEARLY_ALL_KEPT
@@ -23,9 +24,12 @@ def verdict(found: Answer) -> Message:
     other = leading(found)
     if other is not None:
         return fact("decision_led", instead=_run_other(found, other), itself=_itself(found))
-    if found.chosen is None:
+    instead = at_another_level(found)
+    if found.chosen is not None:
+        return _run(found, None if instead is None else runs_at_another_level(instead))
+    if instead is None:
         return _refused(found)
-    return _run(found)
+    return fact("decision_with_warning", said=_refused(found), warning=runs_at_another_level(instead))
 
 
 def leading(found: Answer) -> OtherModel | None:
@@ -34,7 +38,8 @@ def leading(found: Answer) -> OtherModel | None:
     return other if other is not None and other.leads else None
 
 
-def _run(found: Answer) -> Message:
+def _run(found: Answer, instead: Message | None) -> Message:
+    """`instead` is what is better than to run it so."""
     chosen = found.chosen or found.shown
     machine = found.hardware.name_of_used
     if not chosen.writes:
@@ -57,7 +62,8 @@ def _run(found: Answer) -> Message:
             _free(chosen.plan),
         ),
     )
-    return fact("decision_with_warning", said=said, warning=warning) if (warning := _warning(found)) else said
+    warning = instead or _warning(found)
+    return said if warning is None else fact("decision_with_warning", said=said, warning=warning)
 
 
 def _keeping(kept: float) -> Message:

@@ -135,8 +135,8 @@ def _beaten(values: Values, found: Document, same_engine: bool) -> Iterator[str]
 
 
 def _beats(values: Values, plan: Document, shown: Document) -> bool:
-    felt = _felt(values, plan), _felt(values, shown)
-    pairs = ((quality(plan), quality(shown)), felt, (plan["max_context"], shown["max_context"]))
+    speeds = felt(values, plan), felt(values, shown)
+    pairs = ((quality(plan), quality(shown)), speeds, (plan["max_context"], shown["max_context"]))
     no_worse = all(one is None or other is None or one >= other for one, other in pairs)
     if not no_worse or is_split(plan) > is_split(shown) or _free(plan) < _free(shown) - _FREE_TOLERANCE:
         return False
@@ -146,7 +146,7 @@ def _beats(values: Values, plan: Document, shown: Document) -> bool:
     return better or faster
 
 
-def _felt(values: Values, plan: Document) -> float | None:
+def felt(values: Values, plan: Document) -> float | None:
     """Tokens/s as far as a reader feels them; whoever asks for more, or for speed, wants all of that."""
     written, most = speed(plan), max(ENOUGH_TOKENS_PER_S, number_of(values, "min_tokens_per_s"))
     return written if written is None or values.get("goal") == "speed" else min(written, most)

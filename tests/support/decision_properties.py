@@ -14,6 +14,7 @@ from itertools import pairwise
 from tests.support.decision_figures import figures_agree, status_follows_from_the_figures
 from tests.support.decision_promises import (
     choices_are_what_they_say,
+    felt,
     flips_are_true,
     links_give_their_plan,
     no_other_engine_beats_it,
@@ -109,7 +110,7 @@ def a_least_quality_costs_nothing(values: Values, found: Document) -> Iterator[s
 
 
 def a_speed_wish_is_soft(values: Values, found: Document) -> Iterator[str]:
-    """A higher one never gives a noticeably slower plan, never costs more than 3 points, never goes under the floor."""
+    """A higher one never gives a plan that is felt to be slower, costs more than 3 points or goes under the floor."""
     for (lower, before), (wish, there) in _raised(values, "min_tokens_per_s", _SPEED_WISHES):
         what = f"min_tokens_per_s {lower} -> {wish}: {said(there)}, was {said(before)}"
         if offered(before) is None or before["decision"]["status"] == "not as asked":
@@ -120,8 +121,9 @@ def a_speed_wish_is_soft(values: Values, found: Document) -> Iterator[str]:
         plan, usual = there["decision"]["plan"], before["decision"]["plan"]
         # Who asks for less than is usual is content with less.
         content = lower is None and float(wish) < _USUAL_SPEED
-        if not content and (written := speed(usual)) is not None:
-            yield problem_unless((speed(plan) or 0) >= written / NOTICEABLE, f"{what}: slower")
+        wishing = {**values, "min_tokens_per_s": wish}
+        if not content and (written := felt(wishing, usual)) is not None:
+            yield problem_unless((felt(wishing, plan) or 0) >= written / NOTICEABLE, f"{what}: slower")
         if (kept := quality(usual)) is not None:
             given = quality(plan) or 0
             yield problem_unless(given >= kept - _MOST_POINTS_FOR_SPEED - _ROUNDED, f"{what}: too dear in quality")

@@ -82,6 +82,8 @@ ONCE_BROKEN = (
     # What keeps as much and is faster was looked for in the same engine only: a higher wish led to the slower one.
     "model=ministral-8b-instruct-2410&machine=rtx-5000-ada-laptop&gpus=3&host_memory_gib=256&context=32768&users=4"
     "&max_first_token_s=60",
+    # Of 59 and 75 tok/s the check called one noticeably slower: nobody notices what is faster than 60.
+    "model=granite-3.3-8b-instruct&machine=rtx-5000-ada&gpus=4&host_memory_gib=512&context=8192&users=3",
 )
 
 
