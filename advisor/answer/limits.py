@@ -9,9 +9,6 @@ from advisor.foundation.errors import InputError
 from advisor.models.model import Model
 from advisor.question.configuration import Workload
 
-# MiniMax M3 selects blocks user by user: llama.cpp runs out of graph nodes (seen with 16, not with 4).
-_BLOCK_SELECTION_USERS = 16
-
 
 def check_limits(level: str | None, work: Workload, model: Model, name: str) -> None:
     """Raise InputError in one sentence where the model cannot be run as asked."""
@@ -39,20 +36,8 @@ def check_limits(level: str | None, work: Workload, model: Model, name: str) -> 
             context_used=work.context_used,
             context=work.context,
         )
-    if work.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
-        raise InputError(
-            "users={users}: llama.cpp aborts on {name} with {fewest} users or more; run several instances.",
-            users=work.users,
-            name=name,
-            fewest=_BLOCK_SELECTION_USERS,
-        )
     stored = None if level is None else find_level(level)
     if isinstance(stored, Level) and not stored.offered_for(model):
         raise InputError(
             "Level {level} is only for models published in it; {name} is not.", level=str(level), name=name
         )
-
-
-def _selects_blocks_per_user(model: Model) -> bool:
-    indexers = (mixer.kept(model.width).indexer for mixer in model.mixers)
-    return any(indexer is not None and indexer.by_block for indexer in indexers)

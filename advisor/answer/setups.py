@@ -112,13 +112,14 @@ def setups_of(about: Subject) -> tuple[Setup, ...]:
     found: list[Setup] = []
     refusals: list[InputError] = []
     runtimes = runtimes_of(about.question, about.entry)
-    # Nobody is sent to an engine that may not load the model, where another does.
+    # Nobody is sent to an engine that may not load the model, where another does and runs here.
     sure = tuple(one for one in runtimes if loading_of(runtime_by(one).engine, about.model).loads == "yes")
-    for runtime in sure or runtimes:
-        try:
-            found += _setups(about, runtime)
-        except InputError as refusal:
-            refusals.append(refusal)
+    for likely in (sure, tuple(one for one in runtimes if one not in sure)):
+        for runtime in () if found else likely:
+            try:
+                found += _setups(about, runtime)
+            except InputError as refusal:
+                refusals.append(refusal)
     if not found:
         raise refusals[0]
     return tuple(found)

@@ -16,6 +16,8 @@ from advisor.sizing.settings import CACHE_TYPES, Settings
 MAX_DEVICES = 15
 # The most sequences one process serves at a time (LLAMA_MAX_SEQ, src/llama-cparams.h).
 MOST_SEQUENCES = 256
+# MiniMax M3 selects blocks user by user: llama.cpp runs out of graph nodes (seen with 16, not with 4).
+_BLOCK_SELECTION_USERS = 16
 # Vulkan drives cards of any vendor, and so does RPC; on the CPU no card is driven. A CUDA, ROCm, Metal or SYCL build
 # knows its own only.
 _ANY_VENDOR = frozenset({"vulkan", "cpu"})
@@ -42,6 +44,11 @@ def check_vendors(vendors: Collection[str], backend: str | None) -> None:
         )
 
 
+def _selects_blocks_per_user(model: Model) -> bool:
+    indexers = (mixer.kept(model.width).indexer for mixer in model.mixers)
+    return any(indexer is not None and indexer.by_block for indexer in indexers)
+
+
 def check_settings(settings: Settings, model: Model, memory: Memory) -> None:
     """Raise InputError for settings that llama.cpp refuses on this model and machine."""
     if settings.users > MOST_SEQUENCES:
@@ -50,6 +57,14 @@ def check_settings(settings: Settings, model: Model, memory: Memory) -> None:
             "several, or use runtime=vllm.",
             users=settings.users,
             most_sequences=MOST_SEQUENCES,
+        )
+    if settings.users >= _BLOCK_SELECTION_USERS and _selects_blocks_per_user(model):
+        raise InputError(
+            "users={users}: llama.cpp aborts on {architecture} models with {fewest} users or more; run several, or use "
+            "runtime=vllm.",
+            users=settings.users,
+            architecture=model.architecture,
+            fewest=_BLOCK_SELECTION_USERS,
         )
     if settings.gpu_layers is not None and settings.gpu_layers < 0:
         raise InputError("gpu_layers must be 0 or more, or all.")

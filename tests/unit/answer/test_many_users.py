@@ -35,6 +35,14 @@ def test_llama_cpp_says_what_it_serves(more: str) -> None:
         answer(Question.from_query(ASKED + more))
 
 
+def test_what_llama_cpp_does_not_serve_another_engine_does() -> None:
+    query = "model=minimax-m3&machine=h200-sxm-141gb&gpus=8&users=64&context=65536"
+    assert answer(Question.from_query(query)).runtime is RuntimeId.VLLM
+    assert answer(Question.from_query(f"{query}&runtime=vllm")).chosen is not None
+    with pytest.raises(InputError, match=r"^users=64: llama.cpp aborts on .* models with 16 users or more"):
+        answer(Question.from_query(f"{query}&runtime=llama.cpp"))
+
+
 def test_what_a_runtime_chose_for_itself_is_asked_of_no_other_question() -> None:
     found = answer(Question.from_query("model=gemma-3-27b-it&machine=h100-sxm5-80gb&users=16&runtime=vllm"))
     assert [one.key for one in found.taken] == ["vision"]
