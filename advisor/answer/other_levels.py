@@ -22,7 +22,7 @@ def at_another_level(found: Answer) -> Answer | None:
         there = answered(decided_by(question, ways, search))
     except InputError:
         return None
-    return there if there.status in ("good", "limited") and there.chosen is not None else None
+    return there if there.status == "good" else None  # for a limited plan another model may be better
 
 
 def runs_at_another_level(there: Answer) -> Message:

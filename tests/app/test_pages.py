@@ -337,6 +337,12 @@ def test_a_last_resort_is_never_green_and_never_the_headline() -> None:
     assert "red" in badge("last resort")
 
 
+def test_a_level_that_does_not_fit_comes_with_a_link_to_leave_it_open() -> None:
+    said = html(opened("model=qwen3-8b&machine=rtx-4060&level=Q8_0"))
+    assert f"<h1>Nothing runs as asked {badge('does not fit')}</h1>" in said
+    assert "model=qwen3-8b&amp;machine=rtx-4060" in said.partition("Leave the level open")[0].rpartition("<a ")[2]
+
+
 def test_nothing_fits_is_said_with_what_runs_instead() -> None:
     page = opened("model=llama-3.1-70b-instruct&machine=rtx-4060-ti-8gb")
     assert f"itself: nothing runs as asked</b> {badge('does not fit')}" in html(page)

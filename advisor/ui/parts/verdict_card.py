@@ -7,6 +7,7 @@ from html import escape
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
+from advisor.answer.other_levels import at_another_level
 from advisor.answer.policy import GOOD_BITS, GOOD_PERCENT, GOOD_TOKENS_PER_S, LEAST_BITS, READING_TOKENS_PER_S
 from advisor.answer.reasons import reasons
 from advisor.answer.spill import fullest_card
@@ -62,7 +63,7 @@ def card(answer: Answer) -> str:
             f"<h1>{escape(head)} {badge(about.status)}</h1>",
             f'<p class="dim floor">{words(_gloss(about, shown) if runs else _floor(about.status))}</p>',
             f'<p class="say">{words(say(verdict(answer), "page"))}</p>',
-            "" if instead is None else _ask_instead(answer),
+            _ask_instead(answer),
             tile_list(tiles(about, shown)) if runs else "",
             _why(answer),
             "</section>",
@@ -175,7 +176,9 @@ def _way(option: Option) -> str:
 
 
 def _ask_instead(answer: Answer) -> str:
-    """The model that was asked for, and a link to the same question about the one that leads."""
+    """A link to what runs instead: the model that leads, beside the one that was asked for, or its other level."""
+    if (there := at_another_level(answer)) is not None:
+        return f"<p>{go(question_href(there.question.to_query()), told('Leave the level open'))}</p>"
     instead = leading(answer)
     if instead is None:
         return ""
