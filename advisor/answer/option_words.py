@@ -1,4 +1,4 @@
-"""What is said of an option in half a sentence: what it keeps, and how fast it writes."""
+"""What is said of an option: what it keeps, and how fast it writes."""
 
 from __future__ import annotations
 
@@ -19,3 +19,14 @@ def keeping(option: Option) -> Message:
 def at_speed(option: Option) -> Message:
     speed = option.candidate.tokens_per_s
     return NOTHING if speed is None else fact("at_tokens_per_s", speed=speed.typical)
+
+
+def runs_at_another_level(decided: Option) -> Message:
+    """What the model does where its level is left open."""
+    return fact(
+        "runs_at_another_level",
+        level=decided.plan.level,
+        runtime=decided.setup.runtime.name,
+        kept=keeping(decided),
+        speed=at_speed(decided),
+    )

@@ -14,7 +14,6 @@ from itertools import islice
 
 from advisor.answer.answer import Answer, answered
 from advisor.answer.decide import decided_by, search_for
-from advisor.answer.other_levels import at_another_level
 from advisor.answer.policy import GOOD_BITS, GOOD_TOKENS_PER_S, NOTICEABLE
 from advisor.answer.status import BAD
 from advisor.answer.utility import is_offered
@@ -95,6 +94,24 @@ def other_model(found: Answer) -> OtherModel | None:
         if named is None and (other.leads or _worth_naming(found, there, standing)):
             named = other
     return named
+
+
+@kept_beside
+def at_another_level(found: Answer) -> Answer | None:
+    """The same question without its level, where only that keeps it from being answered well: with a plan that is good,
+    or is limited and no other model leads instead."""
+    if found.status not in BAD or "level" not in found.question.given or not found.shown.writes:
+        return None
+    question = found.as_asked.with_values(level=None, imatrix=None)
+    try:
+        ways, search = search_for(question, found.entry, found.today, found.measured_here)
+        there = answered(decided_by(question, ways, search))
+    except InputError:
+        return None
+    if there.status == "limited" and there.chosen is not None:
+        other = other_model(there)
+        return None if other is not None and other.leads else there
+    return there if there.status == "good" else None
 
 
 def _keeps_too_little_only(found: Answer) -> bool:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.option import Option
-from advisor.answer.other_levels import at_another_level, runs_at_another_level
+from advisor.answer.option_words import runs_at_another_level
+from advisor.answer.other_models import at_another_level
 from advisor.answer.plans import runtime_name
 from advisor.answer.policy import MANY_USERS, READING_TOKENS_PER_S, VISIBLE_POINTS
 from advisor.answer.search import Search
@@ -43,7 +44,7 @@ def reasons(found: Answer) -> tuple[Message, ...]:
     first, *others = in_the_way(found.decided, found.search, found.machine_name)
     if (instead := at_another_level(found)) is None:
         return first, *others
-    return first, runs_at_another_level(instead), *(said for said in others if said.kind != "ways_out_of_none")
+    return first, runs_at_another_level(instead.decided), *(said for said in others if said.kind != "ways_out_of_none")
 
 
 def small_cache(option: Option) -> str | None:

@@ -6,8 +6,8 @@ from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
 from advisor.answer.choices import standing_words
 from advisor.answer.option import host_share_of
-from advisor.answer.other_levels import at_another_level, runs_at_another_level
-from advisor.answer.other_models import OtherModel, other_model
+from advisor.answer.option_words import runs_at_another_level
+from advisor.answer.other_models import OtherModel, at_another_level, other_model
 from advisor.answer.plans import refuses_input
 from advisor.answer.policy import ALL_KEPT, NEARLY_ALL_KEPT
 from advisor.answer.reasons import fits_as_made, in_the_way, on_each_device, small_cache
@@ -26,10 +26,10 @@ def verdict(found: Answer) -> Message:
         return fact("decision_led", instead=_run_other(found, other), itself=_itself(found))
     instead = at_another_level(found)
     if found.chosen is not None:
-        return _run(found, None if instead is None else runs_at_another_level(instead))
+        return _run(found, None if instead is None else runs_at_another_level(instead.decided))
     if instead is None:
         return _refused(found)
-    return fact("decision_with_warning", said=_refused(found), warning=runs_at_another_level(instead))
+    return fact("decision_with_warning", said=_refused(found), warning=runs_at_another_level(instead.decided))
 
 
 def leading(found: Answer) -> OtherModel | None:

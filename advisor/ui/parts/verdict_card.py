@@ -7,7 +7,7 @@ from html import escape
 
 from advisor.answer.answer import Answer
 from advisor.answer.candidate import Candidate
-from advisor.answer.other_levels import at_another_level
+from advisor.answer.other_models import at_another_level
 from advisor.answer.policy import GOOD_BITS, GOOD_PERCENT, GOOD_TOKENS_PER_S, LEAST_BITS, READING_TOKENS_PER_S
 from advisor.answer.reasons import reasons
 from advisor.answer.spill import fullest_card
