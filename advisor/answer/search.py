@@ -18,6 +18,7 @@ from advisor.answer.option import RANKS, Key, Option
 from advisor.answer.policy import (
     ENOUGH_TOKENS_PER_S,
     FASTER_ELSEWHERE,
+    FEW_AT_MOST,
     MANY_USERS,
     NOTICEABLE,
     RARE_LEVEL,
@@ -46,12 +47,13 @@ class Search(Jobs):
         Where none has the status `least` or a better one, perhaps another option, or None: for whoever takes no less.
         An engine that is usual for so few users is worth something, but not a plan that is visibly worse and slower,
         nor a speed that was asked for. What is only kept at other tasks is not worth being slower.
-        What engines do with many users at once is too little measured to go against what people run.
+        What engines do with many users at once is too little measured to go against what people run; for so many that
+        an engine made for few is offered at all it must be worse and slower by what anybody notices.
         """
         judged_by = weights or self.weights
         while True:
             best = self._best(judged_by, allow, RANKS[least])
-            if best is not None and best.plan.fits and len(self.engines) > 1 and self.users <= MANY_USERS:
+            if best is not None and best.plan.fits and len(self.engines) > 1 and self.users <= FEW_AT_MOST:
                 others = (*self._beating(best, allow), *self._meeting(best, allow))
                 best = max((best, *others), key=lambda one: (one is not best, self.key_of(one, judged_by)))
             if best is not None and best.plan.fits:
@@ -136,14 +138,15 @@ class Search(Jobs):
 
     def _beating(self, best: Option, allow: Callable[[Job], bool]) -> Iterator[Option]:
         """Options of another engine that keep visibly more and are noticeably faster, with nothing against them."""
+        faster = FASTER_ELSEWHERE if self.users <= MANY_USERS else NOTICEABLE
         if (speed := best.figures.tokens_per_s) is not None:
-            yield from self._elsewhere(best, allow, best.kept.task + VISIBLE_POINTS, FASTER_ELSEWHERE * speed)
+            yield from self._elsewhere(best, allow, best.kept.task + VISIBLE_POINTS, faster * speed)
 
     def _meeting(self, best: Option, allow: Callable[[Job], bool]) -> Iterator[Option]:
         """Options of another engine that keep as much and are as fast as was asked where the best is not, or noticeably
         faster than it."""
         wish, speed = self.asked.min_tokens_per_s, best.figures.tokens_per_s
-        if wish is not None and speed is not None and speed < wish:
+        if wish is not None and speed is not None and speed < wish and self.users <= MANY_USERS:
             yield from self._elsewhere(best, allow, best.kept.task - VISIBLE_POINTS, min(wish, NOTICEABLE * speed))
 
     def _elsewhere(self, best: Option, allow: Callable[[Job], bool], kept: float, speed: float) -> Iterator[Option]:
