@@ -243,7 +243,7 @@ def _scores_words(other: OtherModel) -> Message:
         return NOTHING
     here, there, benchmark = _score(scores.one), _score(scores.other), scores.one.benchmark
     said = {"one": "better", "other": "worse", None: None}[scores.better]
-    if {said, other.standing} == {"better", "worse"}:  # one benchmark may differ from what all of them say together
+    if said is not None and said != other.standing:  # one benchmark may differ from what all of them say together
         return fact("scores_to_the_contrary", score=here, instead=there, benchmark=benchmark)
     return fact("scores_beside", score=here, instead=there, benchmark=benchmark)
 

@@ -148,9 +148,18 @@ def _lacking(plan: Plan, machine_name: str, alone: bool) -> Message:
         return fact("fits_without_margin", level=level, machine=machine_name, missing=missing, each=each)
     if plan.verdict == "tight":
         return fact("none_fits_with_margin", level=level, machine=machine_name, missing=missing, each=each)
+    if is_beside_host(plan) and alone:
+        return fact("does_not_fit_beside_host", level=level, machine=machine_name)
+    if is_beside_host(plan):
+        return fact("none_fits_beside_host", level=level, machine=machine_name)
     if alone:
         return fact("does_not_fit", level=level, machine=machine_name, missing=missing, each=each)
     return fact("none_fits", smallest=level, machine=machine_name, missing=missing, each=each)
+
+
+def is_beside_host(plan: Plan) -> bool:
+    """Whether more of either memory would do: then what the devices lack for all of it is not what is missing."""
+    return bool(plan.devices) and plan.request.search and plan.host.capacity_bytes is not None
 
 
 def fits_as_made(plan: Plan) -> bool:
@@ -181,8 +190,8 @@ def _why_this_level(found: Answer, chosen: Candidate) -> Message:
     if above is None:
         return fact("no_better_level", level=level)
     better, plan = above.candidate, above.plan
-    if plan.verdict == "does not fit" and plan.devices and plan.request.search and plan.host.capacity_bytes is not None:
-        return fact("best_that_fits_beside_host", level=level, above=better.level)  # more of either memory would do
+    if plan.verdict == "does not fit" and is_beside_host(plan):
+        return fact("best_that_fits_beside_host", level=level, above=better.level)
     if plan.verdict == "does not fit":
         each = on_each_device(plan)
         return fact("best_that_fits", level=level, above=better.level, missing=plan.missing_bytes, each=each)

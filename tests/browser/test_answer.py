@@ -76,7 +76,7 @@ def test_four_choices_stand_beside_each_other_on_the_first_screen(visit: Open) -
 
 
 def test_the_command_is_copied_and_a_choice_is_followed_without_a_reload(visit: Open) -> None:
-    asked = "model=qwen3-32b&machine=rtx-4090&level=Q2_K"
+    asked = "model=llama-3.1-70b-instruct&machine=rtx-4090&level=Q2_K"
     found = answer(Question.from_query(asked))
     other = leading(found)
     assert other is not None, "the example has to be one where another model leads"

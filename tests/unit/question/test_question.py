@@ -122,7 +122,7 @@ def test_a_bad_link_gets_one_sentence(query: str, message: str) -> None:
         ("level=MXFP4", "only for models published in it"),
         ("model=exaone-3.5-2.4b-instruct&kv_type_k=q8_0", "no multiple of 32"),
         ("model=deepseek-v3.1&kv_type_k=q8_0", "same type"),
-        ("model=minimax-m3&users=16", "aborts"),
+        ("model=minimax-m3&users=16&runtime=llama.cpp", "aborts"),
     ],
 )
 def test_a_question_that_cannot_be_answered_says_why(query: str, message: str) -> None:
