@@ -72,6 +72,6 @@ OTHERS_WAIT = 2.0  # by the share of full contexts that a paged cache does not h
 IDLE_CARDS = 0.05  # an equal plan on all cards leaves more room
 USUAL_FOR_FEW, USUAL_FOR_MANY = 0.5, 1.5  # the engine that people run for so many users
 VLLM_FROM_USERS = 8  # counted in full; on a desk, where GPU and host share one memory, from FEW_AT_MOST on
-FEW_AT_MOST = 16  # users; for more nobody is offered an engine made for few beside one made for many
+FEW_AT_MOST = 16  # users; for more an engine made for few neither stands beside one made for many nor replaces it
 LOSS_WITHOUT_EVIDENCE = 3.0  # points, of 4 bits and more that nobody has measured
 LOSS_OF_FEW_BITS = 10.0  # of less

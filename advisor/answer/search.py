@@ -47,8 +47,8 @@ class Search(Jobs):
         Where none has the status `least` or a better one, perhaps another option, or None: for whoever takes no less.
         An engine that is usual for so few users is worth something, but not a plan that is visibly worse and slower,
         nor a speed that was asked for. What is only kept at other tasks is not worth being slower.
-        What engines do with many users at once is too little measured to go against what people run; for so many that
-        an engine made for few is offered at all it must be worse and slower by what anybody notices.
+        What engines do with many users at once is too little measured to go against what people run: up to FEW_AT_MOST
+        only another engine leads that keeps visibly more and is noticeably faster, beyond that none.
         """
         judged_by = weights or self.weights
         while True:

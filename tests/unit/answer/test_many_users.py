@@ -35,6 +35,20 @@ def test_llama_cpp_says_what_it_serves(more: str) -> None:
         answer(Question.from_query(ASKED + more))
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "model=gpt-oss-120b&machine=ryzen-ai-max-395-128gb&users=4",
+        "model=qwen3-30b-a3b-instruct-2507&machine=ryzen-ai-max-395-128gb&users=6&context=8192",
+    ],
+)
+def test_a_desk_for_a_few_gets_the_engine_for_few(query: str) -> None:
+    """As large and faster: with the GPU in the host's memory an engine made for many needs more users."""
+    found = answer(Question.from_query(query))
+    assert found.runtime is RuntimeId.LLAMA_CPP
+    assert found.status == "good"
+
+
 def test_what_llama_cpp_does_not_serve_another_engine_does() -> None:
     query = "model=minimax-m3&machine=h200-sxm-141gb&gpus=8&users=64&context=65536"
     assert answer(Question.from_query(query)).runtime is RuntimeId.VLLM
